@@ -1,0 +1,119 @@
+//! Who is asking, and what they may do.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::id::{ApplicationId, DataPoolId, KeyId, UserId};
+use crate::name::Name;
+
+/// What a grant can allow. All but `Execute` are the permissions of the wire contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Permission {
+    UseAllDataModels,
+    View,
+    Edit,
+    Manage,
+    DataPush,
+    ContinuousDataPush,
+    /// Start and cancel jobs and read their logs, without editing anything.
+    Execute,
+}
+
+impl Permission {
+    pub const ALL: [Self; 7] = [
+        Self::UseAllDataModels,
+        Self::View,
+        Self::Edit,
+        Self::Manage,
+        Self::DataPush,
+        Self::ContinuousDataPush,
+        Self::Execute,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UseAllDataModels => "USE_ALL_DATA_MODELS",
+            Self::View => "VIEW",
+            Self::Edit => "EDIT",
+            Self::Manage => "MANAGE",
+            Self::DataPush => "DATA_PUSH",
+            Self::ContinuousDataPush => "CONTINUOUS_DATA_PUSH",
+            Self::Execute => "EXECUTE",
+        }
+    }
+}
+
+/// A user or an application: whom a grant is for and who is recorded as having done something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", content = "id", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Subject {
+    User(UserId),
+    Application(ApplicationId),
+}
+
+/// Whether somebody administers the team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    /// May do everything.
+    Admin,
+    /// May do what the grants say.
+    Member,
+}
+
+/// Who sent a request, once the credentials have been checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub subject: Subject,
+    pub name: Name,
+    pub role: Role,
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    pub name: Name,
+    pub email: Option<String>,
+    pub role: Role,
+    pub created_at: Timestamp,
+}
+
+/// A program with permissions of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Application {
+    pub id: ApplicationId,
+    pub name: Name,
+    pub created_at: Timestamp,
+}
+
+/// What is kept of a key. The key itself is shown once and stored as a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub id: KeyId,
+    pub owner: Subject,
+    pub name: Name,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// How far a grant reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// Every data pool, now and later; it stands above what a single pool says.
+    Service,
+    Pool(DataPoolId),
+}
+
+/// What one subject may do in one scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub subject: Subject,
+    pub scope: Scope,
+    pub permissions: BTreeSet<Permission>,
+}

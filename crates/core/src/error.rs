@@ -1,0 +1,125 @@
+//! One error type for everything a caller of Forebay can act on.
+
+use std::fmt;
+
+use crate::access::Permission;
+use crate::id::ExecutionId;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong when Forebay is asked for something: one variant per meaning. `Display` is
+/// for the user and names no internals; the `source` chain is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing, or the caller may not know that there is.
+    #[error("{kind} `{key}` was not found")]
+    NotFound { kind: Kind, key: String },
+    /// Something in the request is wrong; `field` is its path as the caller wrote it.
+    #[error("{field}: {reason}")]
+    Invalid { field: String, reason: String },
+    /// The request is right but does not fit what is there now.
+    #[error("{reason}")]
+    Conflict { reason: String },
+    /// A data job runs one execution at a time.
+    #[error("execution `{execution}` of this data job is still {state}; wait for it or cancel it")]
+    ExecutionIsLive { execution: ExecutionId, state: &'static str },
+    /// Nobody we know is asking.
+    #[error("the credentials are missing or not valid")]
+    Unauthenticated,
+    /// The caller may see the object but not do this.
+    #[error("this needs the permission {0}")]
+    Forbidden(Needed),
+    /// Something outside does not answer, or is not built into this server.
+    #[error("{what}")]
+    Unavailable { what: String },
+    /// A data source or the warehouse refused what was asked of it, for a reason the caller can mend.
+    #[error("{message}")]
+    Refused { message: String },
+    /// A defect or a broken environment. The log has the chain.
+    #[error("an internal error happened; the server's log has the details")]
+    Internal {
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), reason: reason.into() }
+    }
+
+    pub fn conflict(reason: impl Into<String>) -> Self {
+        Self::Conflict { reason: reason.into() }
+    }
+
+    pub fn not_found(kind: Kind, key: impl fmt::Display) -> Self {
+        Self::NotFound { kind, key: key.to_string() }
+    }
+
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal { source: source.into() }
+    }
+}
+
+/// What a permission was missing for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// One permission on the pool.
+    One(Permission),
+    /// View and manage on the pool, or execute: what starting and cancelling need.
+    Execution,
+    /// The administrator's role.
+    Administrator,
+}
+
+impl fmt::Display for Needed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(permission) => write!(formatter, "{} on the data pool", permission.as_str()),
+            Self::Execution => formatter.write_str("VIEW and MANAGE, or EXECUTE, on the data pool"),
+            Self::Administrator => formatter.write_str("of an administrator"),
+        }
+    }
+}
+
+/// The nouns an error can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    DataPool,
+    DataConnection,
+    DataJob,
+    Task,
+    TableExtraction,
+    Parameter,
+    Execution,
+    LogMessage,
+    DataModel,
+    ModelTable,
+    User,
+    Application,
+    Key,
+    Table,
+    Path,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::DataPool => "data pool",
+            Self::DataConnection => "data connection",
+            Self::DataJob => "data job",
+            Self::Task => "task",
+            Self::TableExtraction => "table extraction",
+            Self::Parameter => "parameter",
+            Self::Execution => "execution",
+            Self::LogMessage => "log message",
+            Self::DataModel => "data model",
+            Self::ModelTable => "data model table",
+            Self::User => "user",
+            Self::Application => "application",
+            Self::Key => "key",
+            Self::Table => "table",
+            Self::Path => "path",
+        })
+    }
+}

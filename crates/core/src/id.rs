@@ -1,0 +1,76 @@
+//! Typed ids. An id of one kind cannot be passed where another is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::{Error, Kind};
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident is $kind:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id, random (UUID version 4).
+            #[must_use]
+            pub fn random() -> Self {
+                Self(Uuid::new_v4())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(formatter)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            /// Reads the hyphenated form. Whatever is not a UUID names nothing, so the error is
+            /// `NotFound`: clients write `None` into a path when they lost an id.
+            fn from_str(text: &str) -> Result<Self, Error> {
+                match Uuid::try_parse(text) {
+                    Ok(id) => Ok(Self(id)),
+                    Err(_) => Err(Error::NotFound { kind: Kind::$kind, key: text.to_owned() }),
+                }
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A data pool.
+    DataPoolId is DataPool;
+    /// A data connection (`dataSourceId` on the wire).
+    DataConnectionId is DataConnection;
+    /// A data job.
+    DataJobId is DataJob;
+    /// A task in a job: the *instance* id of the wire contract, used in every path.
+    TaskId is Task;
+    /// What a task is an instance of: `taskId` on the wire.
+    TaskTemplateId is Task;
+    /// One table of an extraction.
+    TableExtractionId is TableExtraction;
+    /// A pool or task parameter ("variable" on the wire).
+    ParameterId is Parameter;
+    /// One run of a data job.
+    ExecutionId is Execution;
+    /// A log message.
+    LogMessageId is LogMessage;
+    /// A data model.
+    DataModelId is DataModel;
+    /// A table of a data model.
+    ModelTableId is ModelTable;
+    /// A person who signs in or holds API keys.
+    UserId is User;
+    /// A program with a key and permissions of its own.
+    ApplicationId is Application;
+    /// A key of a user or an application.
+    KeyId is Key;
+}

@@ -1,0 +1,79 @@
+//! Data jobs and their tasks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::extraction::TableExtraction;
+use crate::id::{DataConnectionId, DataJobId, DataModelId, DataPoolId, ModelTableId, TaskId, TaskTemplateId};
+use crate::name::Name;
+
+/// A data job: tasks in order. With a connection, its SQL runs in the connection's schema;
+/// without one it is global.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataJob {
+    pub id: DataJobId,
+    pub pool_id: DataPoolId,
+    pub connection_id: Option<DataConnectionId>,
+    pub name: Name,
+    pub created_at: Timestamp,
+}
+
+/// One thing a job does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    pub id: TaskId,
+    pub template_id: TaskTemplateId,
+    pub pool_id: DataPoolId,
+    pub job_id: DataJobId,
+    pub name: Name,
+    pub description: Option<String>,
+    pub activation: Activation,
+    /// Place in the job, from 0.
+    pub position: i64,
+    pub kind: TaskKind,
+    pub created_at: Timestamp,
+}
+
+/// Whether an execution includes a task or a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Activation {
+    Enabled,
+    Disabled,
+}
+
+/// What a task does, with its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskKind {
+    Extraction(Vec<TableExtraction>),
+    /// SQL; `None` when never set.
+    Transformation(Option<String>),
+    DataModelLoad(ModelLoad),
+}
+
+impl TaskKind {
+    /// The kind's name on the wire.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Extraction(_) => "EXTRACTION",
+            Self::Transformation(_) => "TRANSFORMATION",
+            Self::DataModelLoad(_) => "DATA_MODEL_LOAD",
+        }
+    }
+}
+
+/// Which model a job loads, and which of its tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelLoad {
+    pub data_model_id: DataModelId,
+    pub tables: TableChoice,
+}
+
+/// All tables of a model, or a part of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum TableChoice {
+    All,
+    Only(Vec<ModelTableId>),
+}

@@ -1,0 +1,29 @@
+//! The words of Forebay's domain, and the seams between its crates. Nothing here does I/O.
+//!
+//! Reading order: [`id`] and [`name`] are the smallest words; [`pool`], [`connection`], [`job`],
+//! [`extraction`], [`parameter`] and [`model`] say what a user sets up; [`execution`] says how a
+//! run of it is told; [`spec`] is the frozen form of a job that is handed to what runs it;
+//! [`source`] and [`warehouse`] are what a run reads from and writes to; [`event`] is the news it
+//! sends back; [`access`] says who may do what.
+
+pub mod access;
+pub mod connection;
+pub mod error;
+pub mod event;
+pub mod execution;
+pub mod extraction;
+pub mod id;
+pub mod job;
+pub mod model;
+pub mod name;
+pub mod parameter;
+pub mod pool;
+pub mod secret;
+pub mod source;
+pub mod spec;
+pub mod stop;
+pub mod time;
+pub mod warehouse;
+
+pub use error::{Error, Result};
+pub use time::Timestamp;

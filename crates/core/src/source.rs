@@ -1,0 +1,177 @@
+//! The seam to other people's systems.
+
+use async_trait::async_trait;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use futures::stream::BoxStream;
+use serde::{Deserialize, Serialize};
+
+use crate::extraction::{ColumnChoice, SourceTableName};
+use crate::name::Identifier;
+
+/// A system that tables are read from.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Connects and reads nothing. The error says which step failed and what the user can mend.
+    async fn check(&self) -> Result<(), SourceError>;
+
+    /// Lists the tables this connection may read, with their columns and keys.
+    async fn discover(&self) -> Result<Vec<SourceTable>, SourceError>;
+
+    /// Opens one consistent view for all tables of an extraction. Dropping it ends what it holds
+    /// open at the source, statements that run included.
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>, SourceError>;
+}
+
+/// One consistent view of a source.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// Opens one table. Its columns and key are known on return; rows follow in bounded batches.
+    async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError>;
+}
+
+/// What to read of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadRequest {
+    pub table: SourceTableName,
+    pub columns: ColumnChoice,
+    /// SQL conditions of the source, parameters resolved, each one expression; all must hold.
+    pub filters: Vec<String>,
+    pub date_bounds: Option<DateBounds>,
+    pub delta: Option<DeltaRequest>,
+    /// The column that orders changes. A full read looks at it too, for the checkpoint.
+    pub cursor: Option<Identifier>,
+}
+
+/// Inclusive bounds on a column, as text that the source reads as the column's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DateBounds {
+    pub column: Identifier,
+    pub from: Option<String>,
+    pub until: Option<String>,
+}
+
+/// A read of what is new since `since`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeltaRequest {
+    pub since: Checkpoint,
+    /// As `ReadRequest::filters`, one expression; rows that match or that became visible since the
+    /// checkpoint are read.
+    pub filter: Option<String>,
+    /// Subtracted from the checkpoint's cursor, in seconds.
+    pub offset_seconds: i64,
+    pub repeats: Repeats,
+}
+
+/// Whether reading a row again does harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// Rows are merged by key.
+    Harmless,
+    /// Rows are appended: read again only what could be lost otherwise.
+    Avoid,
+}
+
+/// Where to go on from: made by a source, kept with the rows, understood by that source alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The newest value of the cursor column, as the source writes it.
+    pub cursor: Option<CursorValue>,
+    /// The source's own position (a snapshot, a digest); empty when it has none.
+    pub position: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CursorValue {
+    pub column: Identifier,
+    pub value: String,
+}
+
+impl std::fmt::Display for Checkpoint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.cursor {
+            Some(cursor) if self.position.is_empty() => write!(formatter, "{} = {}", cursor.column, cursor.value),
+            Some(cursor) => write!(formatter, "{} = {} at {}", cursor.column, cursor.value, self.position),
+            None => formatter.write_str(&self.position),
+        }
+    }
+}
+
+/// What reading a table gives.
+pub enum TableReader {
+    /// The table is provably as it was at the checkpoint.
+    Unchanged,
+    Rows(TableRows),
+}
+
+pub struct TableRows {
+    pub schema: SchemaRef,
+    /// The source's primary key, in order; empty when it has none.
+    pub key: Vec<Identifier>,
+    pub extent: Extent,
+    pub batches: BoxStream<'static, Result<RecordBatch, SourceError>>,
+    /// True once all rows are committed.
+    pub checkpoint: Checkpoint,
+    /// What the user should know about how the table was read.
+    pub notes: Vec<String>,
+}
+
+/// How much of a table a reader brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    Whole,
+    /// What is new since the checkpoint.
+    Changes,
+}
+
+/// A table that a source offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceTable {
+    pub table: SourceTableName,
+    pub columns: Vec<SourceColumn>,
+    /// The primary key, in order.
+    pub key: Vec<Identifier>,
+    /// The source's own estimate.
+    pub rows: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceColumn {
+    pub name: Identifier,
+    /// The type as the source writes it.
+    pub type_name: String,
+}
+
+/// What went wrong at a source. The message is for the user; the chain is for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct SourceError {
+    pub kind: SourceErrorKind,
+    pub message: String,
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceErrorKind {
+    /// The system does not answer, or the connection broke: trying again may help.
+    Unreachable,
+    /// The credentials or rights do not suffice.
+    Denied,
+    /// A table, column, filter or setting is wrong.
+    Invalid,
+    /// A value cannot be kept as it is; the message names table, column and value.
+    Value,
+}
+
+impl SourceError {
+    pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}

@@ -1,0 +1,78 @@
+//! The execution spec: a job as it was when it was started, complete and frozen. Whoever runs it
+//! needs nothing else, so it may run in another process.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::connection::{ConnectionConfig, Pseudonymisation};
+use crate::execution::ExtractionMode;
+use crate::extraction::TableExtraction;
+use crate::id::{DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, ModelTableId, TaskId};
+use crate::model::{ForeignKey, ModelTable};
+use crate::parameter::{ParameterOrigin, ParameterType};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionSpec {
+    pub execution_id: ExecutionId,
+    pub pool_id: DataPoolId,
+    pub job_id: DataJobId,
+    /// The connection of the job: its SQL runs in that connection's schema.
+    pub connection_id: Option<DataConnectionId>,
+    pub mode: ExtractionMode,
+    /// The `_CELONIS_CHANGE_DATE` of the rows this execution writes.
+    pub changed_at: Timestamp,
+    /// In the order they run.
+    pub tasks: Vec<TaskSpec>,
+    /// Every connection of the pool that SQL may name.
+    pub schemas: Vec<NamedSchema>,
+}
+
+/// What `<%=DATASOURCE:name%>` stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedSchema {
+    pub connection_id: DataConnectionId,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSpec {
+    pub id: TaskId,
+    pub name: String,
+    pub work: Work,
+    /// The parameters this task sees: its own before the pool's.
+    pub parameters: Vec<ParameterSpec>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParameterSpec {
+    pub placeholder: String,
+    pub data_type: ParameterType,
+    pub origin: ParameterOrigin,
+    pub values: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    Extraction(ExtractionSpec),
+    Transformation { statement: String },
+    DataModelLoad(ModelLoadSpec),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtractionSpec {
+    pub connection_id: DataConnectionId,
+    pub config: ConnectionConfig,
+    pub pseudonymisation: Pseudonymisation,
+    pub tables: Vec<TableExtraction>,
+    /// How many tables are read at a time.
+    pub parallel: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelLoadSpec {
+    pub data_model_id: DataModelId,
+    pub tables: Vec<ModelTable>,
+    pub foreign_keys: Vec<ForeignKey>,
+    /// The tables to load anew; the others are kept from the version before. `None`: all.
+    pub only: Option<Vec<ModelTableId>>,
+}

@@ -1,0 +1,217 @@
+//! The seam to where rows land. A warehouse holds one pool.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+
+use crate::Timestamp;
+use crate::id::DataModelId;
+use crate::model::ForeignKey;
+use crate::name::Identifier;
+use crate::source::Checkpoint;
+use crate::stop::Stop;
+
+/// The column that says when a row was written to the pool (UTC).
+pub const CHANGE_DATE_COLUMN: &str = "_CELONIS_CHANGE_DATE";
+
+/// Where a pool's rows live.
+#[async_trait]
+pub trait Warehouse: Send + Sync {
+    /// The checkpoint committed with a table's rows; `None` when the table is missing.
+    async fn checkpoint(&self, table: &WarehouseTable) -> Result<Option<Checkpoint>, WarehouseError>;
+
+    /// Begins to load a table. Nothing is visible until the load is committed.
+    async fn begin_load(&self, load: LoadSpec) -> Result<Box<dyn TableLoad>, WarehouseError>;
+
+    /// Begins a transaction for SQL of a user, with unqualified names looked up in `schemas`.
+    async fn begin(&self, schemas: &[Identifier]) -> Result<Box<dyn Transaction>, WarehouseError>;
+
+    /// Answers one read-only statement. `limit` is the most rows to return.
+    async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError>;
+
+    /// The pool's tables and views with their columns.
+    async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError>;
+
+    /// Publishes a model's tables as one consistent snapshot, visible only when whole.
+    async fn publish(&self, model: Publication, stop: &Stop) -> Result<PublicationReport, WarehouseError>;
+}
+
+/// A table of the pool.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WarehouseTable {
+    pub schema: Identifier,
+    pub name: Identifier,
+}
+
+#[derive(Clone, Debug)]
+pub struct LoadSpec {
+    pub table: WarehouseTable,
+    /// The columns of the rows to come, without the change date.
+    pub columns: SchemaRef,
+    pub mode: WriteMode,
+    pub changed_at: Timestamp,
+}
+
+/// How new rows meet the rows already in the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    Replace,
+    Append,
+    /// Update or insert by key. When one key comes twice, the row that is last by `order` wins,
+    /// and among equals the one that came last.
+    Merge { key: Key, order: Option<Identifier> },
+}
+
+/// The columns of a key: never none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key(Vec<Identifier>);
+
+impl Key {
+    /// `None` when there are no columns.
+    #[must_use]
+    pub fn new(columns: Vec<Identifier>) -> Option<Self> {
+        (!columns.is_empty()).then_some(Self(columns))
+    }
+
+    #[must_use]
+    pub fn columns(&self) -> &[Identifier] {
+        &self.0
+    }
+}
+
+/// A load that is under way. Dropped instead of committed, the table is as it was.
+#[async_trait]
+pub trait TableLoad: Send {
+    /// Adds rows to the staging table.
+    async fn append(&mut self, rows: RecordBatch) -> Result<(), WarehouseError>;
+
+    /// Shows all rows and records the checkpoint, in one transaction.
+    async fn commit(self: Box<Self>, checkpoint: &Checkpoint, stop: &Stop) -> Result<LoadReport, WarehouseError>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadReport {
+    pub rows_staged: u64,
+    pub rows_inserted: u64,
+    pub rows_updated: u64,
+    pub rows_deleted: u64,
+    pub rows_before: u64,
+    pub rows_after: u64,
+    /// Columns that the target gained or widened, as sentences.
+    pub changes: Vec<String>,
+}
+
+/// Statements that take effect together. Dropped instead of committed, none did.
+#[async_trait]
+pub trait Transaction: Send {
+    /// Executes one statement and returns the rows it changed or returned.
+    async fn execute(&mut self, sql: &str, stop: &Stop) -> Result<u64, WarehouseError>;
+
+    async fn commit(self: Box<Self>) -> Result<(), WarehouseError>;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    pub sql: String,
+    /// Where unqualified names are looked up, in order.
+    pub schemas: Vec<Identifier>,
+    pub limit: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Rows {
+    pub schema: SchemaRef,
+    pub batches: Vec<RecordBatch>,
+    /// Whether there were more rows than the limit.
+    pub truncated: bool,
+}
+
+/// A table or view of the pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolTable {
+    pub table: WarehouseTable,
+    pub kind: PoolTableKind,
+    pub columns: Vec<PoolColumn>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolTableKind {
+    Table,
+    View,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolColumn {
+    pub name: Identifier,
+    /// The type as the warehouse writes it.
+    pub type_name: String,
+}
+
+/// A data model to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    pub model: DataModelId,
+    pub tables: Vec<PublishedTable>,
+    pub foreign_keys: Vec<ForeignKey>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedTable {
+    pub id: crate::id::ModelTableId,
+    pub table: WarehouseTable,
+    pub alias: Identifier,
+    pub primary_key: Vec<Identifier>,
+    pub refresh: Refresh,
+}
+
+/// Whether a published table is written anew or kept from the version before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    Anew,
+    /// Written anew after all when there is no version before.
+    Keep,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicationReport {
+    /// Rows per table, in the order asked for.
+    pub rows: Vec<u64>,
+    /// Broken primary and foreign keys, as sentences.
+    pub warnings: Vec<String>,
+}
+
+/// What went wrong in the warehouse. The message is for the user; the chain is for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct WarehouseError {
+    pub kind: WarehouseErrorKind,
+    pub message: String,
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarehouseErrorKind {
+    /// A statement, table or column of the user is wrong.
+    Invalid,
+    /// The source's columns no longer fit the table's.
+    Drift,
+    /// The stop was asked for.
+    Canceled,
+    /// The disk, the memory limit or the file; trying again later may help.
+    Unavailable,
+    /// A defect.
+    Internal,
+}
+
+impl WarehouseError {
+    pub fn new(kind: WarehouseErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
