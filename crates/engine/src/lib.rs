@@ -1,0 +1,100 @@
+//! What Forebay decides: who may do what, the rules of each use case, and the queue of executions.
+//!
+//! [`Engine`] is the one thing that the API and the command line call. It never opens a source or
+//! a warehouse itself: it is handed a [`DataPlane`] that does.
+
+mod access;
+mod connections;
+mod data;
+mod dispatch;
+mod executions;
+mod jobs;
+mod keys;
+mod models;
+mod parameters;
+mod plane;
+mod pools;
+mod spec;
+mod tasks;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use forebay_core::Timestamp;
+use forebay_core::id::ExecutionId;
+use forebay_core::stop::StopHandle;
+use forebay_store::Store;
+use tokio::sync::{Mutex, Notify, broadcast};
+
+pub use connections::NewConnection;
+pub use executions::{Selection, StartExecution, TaskSelection};
+pub use keys::{FirstKey, NewKey};
+pub use plane::DataPlane;
+pub use tasks::NewTask;
+
+/// Tells the time. Tests turn their own.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+/// What the engine needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// SQLite databases and files of connections must lie below one of these folders.
+    pub file_roots: Vec<PathBuf>,
+    /// The most executions that run at a time.
+    pub running_limit: usize,
+    /// The most tables of one extraction that are read at a time.
+    pub tables_at_a_time: usize,
+}
+
+/// Says that something about an execution has changed.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed(pub ExecutionId);
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+pub(crate) struct Inner {
+    store: Store,
+    plane: Arc<dyn DataPlane>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    /// Something may be due in the queue. Only makes the dispatcher early.
+    wake: Notify,
+    /// What runs now. Claiming and cancelling both hold it, so neither can overtake the other.
+    live: Mutex<HashMap<ExecutionId, StopHandle>>,
+    changes: broadcast::Sender<Changed>,
+}
+
+impl Engine {
+    #[must_use]
+    pub fn new(store: Store, plane: Arc<dyn DataPlane>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+        let (changes, _) = broadcast::channel(1024);
+        Self(Arc::new(Inner {
+            store,
+            plane,
+            clock,
+            settings,
+            wake: Notify::new(),
+            live: Mutex::new(HashMap::new()),
+            changes,
+        }))
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// News about every execution, as it comes. Whoever falls behind misses some and reads the state again.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.0.changes.subscribe()
+    }
+}

@@ -1,0 +1,24 @@
+//! Reads other people's systems into Arrow: one module per kind of connection, behind the
+//! [`Source`] seam of the core.
+
+use forebay_core::connection::ConnectionConfig;
+use forebay_core::source::{Source, SourceError};
+
+mod files;
+mod filter;
+mod iso;
+mod postgres;
+mod sqlite;
+mod stream;
+
+/// Opens the source that a connection describes. Nothing is reached before its first use.
+///
+/// # Errors
+/// `Invalid` when the settings cannot describe a source.
+pub fn open(config: &ConnectionConfig) -> Result<Box<dyn Source>, SourceError> {
+    Ok(match config {
+        ConnectionConfig::Postgresql(config) => Box::new(postgres::Postgres::new(config.clone())),
+        ConnectionConfig::Sqlite(config) => Box::new(sqlite::Sqlite::new(config.clone())),
+        ConnectionConfig::Files(config) => Box::new(files::Files::new(config.clone())),
+    })
+}

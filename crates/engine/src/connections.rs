@@ -1,0 +1,165 @@
+//! Data connections.
+
+use std::path::{Path, PathBuf};
+
+use forebay_core::access::{Caller, Permission};
+use forebay_core::connection::{ConnectionConfig, DataConnection, HashAlgorithm, Pseudonymisation};
+use forebay_core::error::{Error, Result};
+use forebay_core::id::{DataConnectionId, DataPoolId};
+use forebay_core::name::Name;
+use forebay_core::secret::Secret;
+use forebay_core::source::SourceTable;
+
+use crate::Engine;
+use crate::data::source_error;
+use crate::keys::random_text;
+
+/// What a caller says of a new connection.
+#[derive(Clone, Debug)]
+pub struct NewConnection {
+    pub name: Name,
+    pub config: ConnectionConfig,
+    pub algorithm: HashAlgorithm,
+}
+
+impl Engine {
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn data_connections(&self, caller: &Caller, pool: DataPoolId) -> Result<Vec<DataConnection>> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        self.store().data_connections(pool).await
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn data_connection(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        connection: DataConnectionId,
+    ) -> Result<DataConnection> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        self.store().data_connection(pool, connection).await
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` for a path outside the allowed folders, `Conflict` when
+    /// the name is taken.
+    pub async fn create_data_connection(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        new: NewConnection,
+    ) -> Result<DataConnection> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        let connection = DataConnection {
+            id: DataConnectionId::random(),
+            pool_id: pool,
+            name: new.name,
+            config: self.allowed(new.config)?,
+            pseudonymisation: Pseudonymisation { algorithm: new.algorithm, salt: Secret::new(random_text()) },
+            created_at: self.now(),
+        };
+        self.store().create_data_connection(&connection).await?;
+        Ok(connection)
+    }
+
+    /// Changes a connection; the salt of its pseudonyms stays.
+    ///
+    /// # Errors
+    /// As for creating one.
+    pub async fn update_data_connection(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        connection: DataConnectionId,
+        new: NewConnection,
+    ) -> Result<DataConnection> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        let mut connection = self.store().data_connection(pool, connection).await?;
+        connection.name = new.name;
+        connection.config = self.allowed(new.config)?;
+        connection.pseudonymisation.algorithm = new.algorithm;
+        self.store().update_data_connection(&connection).await?;
+        Ok(connection)
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Conflict` while a job uses it.
+    pub async fn delete_data_connection(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        connection: DataConnectionId,
+    ) -> Result<()> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        self.store().delete_data_connection(pool, connection).await
+    }
+
+    /// Connects and reads nothing.
+    ///
+    /// # Errors
+    /// `Refused`, naming the step that failed.
+    pub async fn check_data_connection(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        connection: DataConnectionId,
+    ) -> Result<()> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        let connection = self.store().data_connection(pool, connection).await?;
+        let config = self.allowed(connection.config)?;
+        self.0.plane.check(&config).await.map_err(source_error)
+    }
+
+    /// The tables a connection offers.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Refused` when the source does not answer.
+    pub async fn discover(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        connection: DataConnectionId,
+    ) -> Result<Vec<SourceTable>> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        let connection = self.store().data_connection(pool, connection).await?;
+        let config = self.allowed(connection.config)?;
+        self.0.plane.discover(&config).await.map_err(source_error)
+    }
+
+    /// The configuration with its path resolved, if it lies below a folder that may be read.
+    pub(crate) fn allowed(&self, config: ConnectionConfig) -> Result<ConnectionConfig> {
+        Ok(match config {
+            ConnectionConfig::Postgresql(config) => ConnectionConfig::Postgresql(config),
+            ConnectionConfig::Sqlite(mut config) => {
+                config.path = self.allowed_path(&config.path)?;
+                ConnectionConfig::Sqlite(config)
+            }
+            ConnectionConfig::Files(mut config) => {
+                config.path = self.allowed_path(&config.path)?;
+                ConnectionConfig::Files(config)
+            }
+        })
+    }
+
+    fn allowed_path(&self, path: &Path) -> Result<PathBuf> {
+        let field = "configuration.path";
+        if self.0.settings.file_roots.is_empty() {
+            return Err(Error::invalid(field, "this server reads no files; start it with --file-root FOLDER"));
+        }
+        // One answer for what is missing and what is outside, so that nobody can look around.
+        let refused = || {
+            Error::invalid(field, "must name an existing file or folder below one of the server's --file-root folders")
+        };
+        let resolved = path.canonicalize().map_err(|_| refused())?;
+        let inside = self
+            .0
+            .settings
+            .file_roots
+            .iter()
+            .filter_map(|root| root.canonicalize().ok())
+            .any(|root| resolved.starts_with(root));
+        if inside { Ok(resolved) } else { Err(refused()) }
+    }
+}

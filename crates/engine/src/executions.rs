@@ -1,0 +1,170 @@
+//! Executions: start, watch, cancel.
+
+use forebay_core::access::Caller;
+use forebay_core::error::{Error, Kind, Result};
+use forebay_core::execution::{Execution, ExtractionMode, LogLevel, LogMessage, Status, TaskExecution};
+use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId, TaskId};
+
+use crate::{Changed, Engine};
+
+/// What a caller wants run.
+#[derive(Clone, Debug)]
+pub struct StartExecution {
+    pub mode: ExtractionMode,
+    pub selection: Selection,
+    /// The same key for the same job gives the same execution.
+    pub idempotency_key: Option<String>,
+}
+
+/// The tasks to run, kind by kind; `None` means all that are enabled.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    pub transformations: Option<Vec<TaskId>>,
+    pub extractions: Option<Vec<TaskSelection<TableExtractionId>>>,
+    pub loads: Option<Vec<TaskSelection<ModelTableId>>>,
+}
+
+/// A task, and the part of it that is wanted.
+#[derive(Clone, Debug)]
+pub struct TaskSelection<Id> {
+    pub task: TaskId,
+    /// `None`: all.
+    pub only: Option<Vec<Id>>,
+}
+
+impl Engine {
+    /// Queues an execution of a job. It is QUEUED when this returns.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` for a selection, `ExecutionIsLive`.
+    pub async fn start_execution(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        start: StartExecution,
+    ) -> Result<Execution> {
+        self.pool_to_execute(caller, pool).await?;
+        let job = self.store().data_job(pool, job).await?;
+        let execution = Execution {
+            id: ExecutionId::random(),
+            pool_id: pool,
+            job_id: job.id,
+            mode: start.mode,
+            status: Status::Queued,
+            message: None,
+            started_by: caller.subject,
+            queued_at: self.now(),
+            started_at: None,
+            finished_at: None,
+        };
+        let frozen = self.freeze(&job, &execution, &start.selection).await?;
+        let spec = serde_json::to_string(&frozen.spec).map_err(Error::internal)?;
+        let key = start.idempotency_key.as_deref();
+        let execution = self.store().start_execution(&execution, &frozen.tasks, &spec, key).await?;
+        self.0.wake.notify_one();
+        Ok(execution)
+    }
+
+    /// An execution with its tasks and steps.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn execution(
+        &self,
+        caller: &Caller,
+        id: ExecutionId,
+    ) -> Result<(Execution, Vec<TaskExecution>)> {
+        let execution = self.visible(caller, id).await?;
+        let tasks = self.store().task_executions(id).await?;
+        Ok((execution, tasks))
+    }
+
+    async fn visible(&self, caller: &Caller, id: ExecutionId) -> Result<Execution> {
+        let execution = self.store().execution(id).await?;
+        match self.pool_to_watch(caller, execution.pool_id).await {
+            Ok(_) => Ok(execution),
+            // To whoever may not see the pool, its executions do not exist either.
+            Err(Error::NotFound { .. }) => Err(Error::not_found(Kind::Execution, id)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The executions of a job, newest first, and how many there are. `page` counts from 0.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn executions(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        limit: u32,
+        page: u32,
+    ) -> Result<(Vec<Execution>, u64)> {
+        self.pool_to_watch(caller, pool).await?;
+        let job = self.store().data_job(pool, job).await?;
+        self.store().executions(job.id, limit, page).await
+    }
+
+    /// Log messages of an execution or one of its tasks, newest first, and how many there are.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn log_messages(
+        &self,
+        caller: &Caller,
+        execution: ExecutionId,
+        task: Option<TaskId>,
+        levels: &[LogLevel],
+        limit: u32,
+        page: u32,
+    ) -> Result<(Vec<LogMessage>, u64)> {
+        let execution = self.visible(caller, execution).await?;
+        self.store().log_messages(execution.id, task, levels, limit, page).await
+    }
+
+    /// Asks for the end of an execution. One that has ended already stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn cancel_execution(&self, caller: &Caller, id: ExecutionId) -> Result<Execution> {
+        let execution = self.visible(caller, id).await?;
+        self.pool_to_execute(caller, execution.pool_id).await?;
+        let live = self.0.live.lock().await;
+        match live.get(&id) {
+            Some(handle) => handle.request(),
+            None => {
+                let text = Some("cancelled before it began");
+                if self.store().finish_execution(id, Status::Cancel, text, self.now()).await? {
+                    self.changed(id);
+                }
+            }
+        }
+        drop(live);
+        self.store().execution(id).await
+    }
+
+    /// Cancels the live execution of a job, if there is one.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn cancel_data_job(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+    ) -> Result<Option<Execution>> {
+        self.pool_to_execute(caller, pool).await?;
+        let job = self.store().data_job(pool, job).await?;
+        match self.store().live_execution(job.id).await? {
+            Some(live) => self.cancel_execution(caller, live.id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn changed(&self, id: ExecutionId) {
+        // No subscriber is no failure.
+        drop(self.0.changes.send(Changed(id)));
+    }
+}

@@ -1,0 +1,67 @@
+//! Data models.
+
+use forebay_core::access::{Caller, Permission};
+use forebay_core::error::{Error, Result};
+use forebay_core::id::{DataModelId, DataPoolId};
+use forebay_core::model::{DataModel, ForeignKey, ModelTable};
+use forebay_core::name::Name;
+
+use crate::Engine;
+
+impl Engine {
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn data_models(&self, caller: &Caller, pool: DataPoolId) -> Result<Vec<DataModel>> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        self.store().data_models(pool).await
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn data_model(&self, caller: &Caller, pool: DataPoolId, model: DataModelId) -> Result<DataModel> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        self.store().data_model(pool, model).await
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` when two tables have one name or a relation names none.
+    pub async fn create_data_model(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        name: Name,
+        tables: Vec<ModelTable>,
+        foreign_keys: Vec<ForeignKey>,
+    ) -> Result<DataModel> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        for (place, table) in tables.iter().enumerate() {
+            if let Some(connection) = table.connection_id {
+                self.store().data_connection(pool, connection).await?;
+            }
+            let shown = table.alias_or_name();
+            if tables[..place].iter().any(|other| other.alias_or_name() == shown) {
+                return Err(Error::invalid("tables", format!("{shown} comes twice; give one of them an alias")));
+            }
+        }
+        for key in &foreign_keys {
+            let known = |id| tables.iter().any(|table| table.id == id);
+            if !known(key.source) || !known(key.target) {
+                return Err(Error::invalid("foreignKeys", "both sides must be tables of the model"));
+            }
+            if key.columns.is_empty() {
+                return Err(Error::invalid("foreignKeys", "needs at least one pair of columns"));
+            }
+        }
+        let model =
+            DataModel { id: DataModelId::random(), pool_id: pool, name, tables, foreign_keys, created_at: self.now() };
+        self.store().create_data_model(&model).await?;
+        Ok(model)
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Conflict` while a job loads it.
+    pub async fn delete_data_model(&self, caller: &Caller, pool: DataPoolId, model: DataModelId) -> Result<()> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        self.store().delete_data_model(pool, model).await
+    }
+}

@@ -1,0 +1,235 @@
+//! Tasks of a job, and what they are set to do.
+
+use forebay_core::access::{Caller, Permission};
+use forebay_core::error::{Error, Kind, Result};
+use forebay_core::extraction::TableExtraction;
+use forebay_core::id::{DataJobId, DataPoolId, TableExtractionId, TaskId, TaskTemplateId};
+use forebay_core::job::{Activation, ModelLoad, Task, TaskKind};
+use forebay_core::name::Name;
+
+use crate::Engine;
+
+/// What a caller says of a new task.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    pub name: Name,
+    pub description: Option<String>,
+    pub kind: TaskKind,
+    /// `None`: last.
+    pub position: Option<i64>,
+}
+
+impl Engine {
+    /// The tasks of a job, in order.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn tasks(&self, caller: &Caller, pool: DataPoolId, job: DataJobId) -> Result<Vec<Task>> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        let job = self.store().data_job(pool, job).await?;
+        self.store().tasks(job.id).await
+    }
+
+    /// A task by its own id or its template's: one client writes the template's where the task's belongs.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn task(&self, caller: &Caller, pool: DataPoolId, job: DataJobId, id: &str) -> Result<Task> {
+        self.tasks(caller, pool, job)
+            .await?
+            .into_iter()
+            .find(|task| {
+                id.eq_ignore_ascii_case(&task.id.to_string())
+                    || id.eq_ignore_ascii_case(&task.template_id.to_string())
+            })
+            .ok_or_else(|| Error::not_found(Kind::Task, id))
+    }
+
+    async fn task_to_edit(&self, caller: &Caller, pool: DataPoolId, job: DataJobId, id: &str) -> Result<Task> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        self.task(caller, pool, job, id).await
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` for an extraction in a job without a connection.
+    pub async fn create_task(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        new: NewTask,
+    ) -> Result<Task> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        let job = self.store().data_job(pool, job).await?;
+        match &new.kind {
+            TaskKind::Extraction(_) if job.connection_id.is_none() => {
+                return Err(Error::invalid(
+                    "taskType",
+                    "an extraction needs a data job with a data connection; this job is global",
+                ));
+            }
+            TaskKind::DataModelLoad(load) => {
+                self.store().data_model(pool, load.data_model_id).await?;
+            }
+            TaskKind::Extraction(_) | TaskKind::Transformation(_) => {}
+        }
+        let task = Task {
+            id: TaskId::random(),
+            template_id: TaskTemplateId::random(),
+            pool_id: pool,
+            job_id: job.id,
+            name: new.name,
+            description: new.description,
+            activation: Activation::Enabled,
+            position: new.position.unwrap_or(-1),
+            kind: new.kind,
+            created_at: self.now(),
+        };
+        self.store().create_task(&task).await?;
+        self.store().task(pool, job.id, task.id).await
+    }
+
+    /// Renames a task; `None` leaves either as it is.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn update_task(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+        name: Option<Name>,
+        description: Option<String>,
+    ) -> Result<Task> {
+        let mut task = self.task_to_edit(caller, pool, job, id).await?;
+        task.name = name.unwrap_or(task.name);
+        task.description = description.or(task.description);
+        self.store().update_task(&task).await?;
+        Ok(task)
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn set_task_activation(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+        activation: Activation,
+    ) -> Result<Task> {
+        let mut task = self.task_to_edit(caller, pool, job, id).await?;
+        task.activation = activation;
+        self.store().update_task(&task).await?;
+        Ok(task)
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn delete_task(&self, caller: &Caller, pool: DataPoolId, job: DataJobId, id: &str) -> Result<()> {
+        let task = self.task_to_edit(caller, pool, job, id).await?;
+        self.store().delete_task(pool, job, task.id).await
+    }
+
+    /// Sets the SQL of a transformation; an empty text is an empty script.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` when the task is none.
+    pub async fn set_statement(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+        statement: String,
+    ) -> Result<Task> {
+        let mut task = self.task_to_edit(caller, pool, job, id).await?;
+        match &mut task.kind {
+            TaskKind::Transformation(kept) => *kept = Some(statement),
+            TaskKind::Extraction(_) | TaskKind::DataModelLoad(_) => {
+                return Err(Error::not_found(Kind::Task, id));
+            }
+        }
+        self.store().update_task(&task).await?;
+        Ok(task)
+    }
+
+    /// Adds tables to an extraction, or replaces those whose ids it has.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` when two enabled tables have one target.
+    pub async fn put_table_extractions(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+        changed: &[TableExtraction],
+    ) -> Result<Task> {
+        let mut task = self.task_to_edit(caller, pool, job, id).await?;
+        let TaskKind::Extraction(tables) = &mut task.kind else {
+            return Err(Error::not_found(Kind::Task, id));
+        };
+        for table in changed {
+            match tables.iter_mut().find(|kept| kept.id == table.id) {
+                Some(kept) => *kept = table.clone(),
+                None => tables.push(table.clone()),
+            }
+        }
+        for (place, table) in tables.iter().enumerate() {
+            let target = table.target_name();
+            let twin = tables[..place]
+                .iter()
+                .find(|other| other.target_name().as_str().eq_ignore_ascii_case(target.as_str()));
+            if let Some(twin) = twin {
+                return Err(Error::invalid(
+                    "targetTableName",
+                    format!("{} and {} would both write to {target}; rename one of them", twin.table, table.table),
+                ));
+            }
+        }
+        self.store().update_task(&task).await?;
+        Ok(task)
+    }
+
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn delete_table_extraction(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+        table: TableExtractionId,
+    ) -> Result<()> {
+        let mut task = self.task_to_edit(caller, pool, job, id).await?;
+        let TaskKind::Extraction(tables) = &mut task.kind else {
+            return Err(Error::not_found(Kind::Task, id));
+        };
+        let before = tables.len();
+        tables.retain(|kept| kept.id != table);
+        if tables.len() == before {
+            return Err(Error::not_found(Kind::TableExtraction, table));
+        }
+        self.store().update_task(&task).await
+    }
+
+    /// Adds the load of a data model to a job.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn create_model_load(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        load: ModelLoad,
+    ) -> Result<Task> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        let model = self.store().data_model(pool, load.data_model_id).await?;
+        let kind = TaskKind::DataModelLoad(load);
+        self.create_task(caller, pool, job, NewTask { name: model.name, description: None, kind, position: None })
+            .await
+    }
+}

@@ -1,0 +1,49 @@
+//! `forebay pool`: data pools.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use forebay_core::id::DataPoolId;
+use serde_json::json;
+
+use super::client::{Client, plain, say, say_json, say_list};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// List the pools.
+    List,
+    /// Make a pool and print its id.
+    Create { name: String },
+    /// Delete a pool with everything in it.
+    Delete { pool: DataPoolId },
+}
+
+impl Command {
+    pub(super) async fn run(self, client: &Client, json: bool) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::List => {
+                let pools = client.get("/integration/api/pools").await?;
+                return say_list(&pools, &["id", "name"], json);
+            }
+            Self::Create { name } => {
+                let pool = client
+                    .post("/integration/api/pools", &json!({"name": name}))
+                    .await?;
+                if json {
+                    say_json(&pool)?
+                } else {
+                    say(&plain(&pool["id"]))?
+                }
+            }
+            Self::Delete { pool } => {
+                client.delete(&format!("/integration/api/pools/{pool}")).await?;
+                if json {
+                    say_json(&json!({"deleted": pool}))?
+                } else {
+                    say("deleted")?
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,4 @@
+//! The connectors against real files and systems.
+
+mod files;
+mod sqlite;

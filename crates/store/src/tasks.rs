@@ -1,0 +1,221 @@
+//! Tasks of a job. Their positions run from 0 without gaps, whatever is inserted, moved or deleted.
+
+use forebay_core::error::Kind;
+use forebay_core::id::{DataJobId, DataPoolId, TaskId};
+use forebay_core::job::{Task, TaskKind};
+use forebay_core::{Error, Result};
+
+use crate::db::{self, Connection, Row};
+use crate::{Store, jobs};
+
+impl Store {
+    /// Inserts a task at its position and moves those from there on; a negative position, or one past the end,
+    /// appends. Returns the task with the position it got.
+    ///
+    /// # Errors
+    /// `NotFound` for the job.
+    pub async fn create_task(&self, task: &Task) -> Result<Task> {
+        let mut transaction = self.begin().await?;
+        let count = count(&mut transaction, task.pool_id, task.job_id).await?;
+        let task = Task { position: place(task.position, count), ..task.clone() };
+        shift(&mut transaction, &task, 1).await?;
+        db::query(
+            "insert into tasks
+                (id, template_id, pool_id, job_id, name, description, activation, position, kind, content, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(task.id.to_string())
+        .bind(task.template_id.to_string())
+        .bind(task.pool_id.to_string())
+        .bind(task.job_id.to_string())
+        .bind(task.name.as_str())
+        .bind(task.description.as_deref())
+        .bind(db::to_word(task.activation)?)
+        .bind(task.position)
+        .bind(task.kind.type_name())
+        .bind(content(&task.kind)?)
+        .bind(task.created_at.as_millis())
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| match db::is_foreign_key(&error) {
+            true => jobs::not_found(task.job_id),
+            false => db::error_or_duplicate(error, || format!("there already is a task `{}`", task.id)),
+        })?;
+        db::commit(transaction).await?;
+        Ok(task)
+    }
+
+    /// The tasks of a job, in order.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn tasks(&self, job: DataJobId) -> Result<Vec<Task>> {
+        let rows = db::query("select * from tasks where job_id = $1 order by position")
+            .bind(job.to_string())
+            .fetch_all(self.read())
+            .await
+            .map_err(db::error)?;
+        rows.iter().map(task).collect()
+    }
+
+    /// # Errors
+    /// `NotFound`.
+    pub async fn task(&self, pool: DataPoolId, job: DataJobId, id: TaskId) -> Result<Task> {
+        let row = db::query("select * from tasks where pool_id = $1 and job_id = $2 and id = $3")
+            .bind(pool.to_string())
+            .bind(job.to_string())
+            .bind(id.to_string())
+            .fetch_optional(self.read())
+            .await
+            .map_err(db::error)?;
+        task(&row.ok_or_else(|| not_found(id))?)
+    }
+
+    /// The task whose own id this is, or else the first whose template's id it is.
+    ///
+    /// # Errors
+    /// `NotFound`, also when the text is no id at all.
+    pub async fn task_by_template_or_instance(&self, pool: DataPoolId, job: DataJobId, id_text: &str) -> Result<Task> {
+        let id: TaskId = id_text.parse()?;
+        let row = db::query(
+            "select * from tasks where pool_id = $1 and job_id = $2 and (id = $3 or template_id = $3)
+             order by (id = $3) desc, position limit 1",
+        )
+        .bind(pool.to_string())
+        .bind(job.to_string())
+        .bind(id.to_string())
+        .fetch_optional(self.read())
+        .await
+        .map_err(db::error)?;
+        task(&row.ok_or_else(|| not_found(id))?)
+    }
+
+    /// Writes the name, the description, the activation, the position and what the task does. A negative
+    /// position, or one past the end, moves the task to the end. Returns the task with the position it got.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn update_task(&self, task: &Task) -> Result<Task> {
+        let mut transaction = self.begin().await?;
+        let before = position(&mut transaction, task).await?;
+        let count = count(&mut transaction, task.pool_id, task.job_id).await?;
+        let task = Task { position: place(task.position, count - 1), ..task.clone() };
+        if task.position != before {
+            shift(&mut transaction, &Task { position: before + 1, ..task.clone() }, -1).await?;
+            shift(&mut transaction, &task, 1).await?;
+        }
+        db::query(
+            "update tasks set name = $2, description = $3, activation = $4, position = $5, kind = $6, content = $7
+             where id = $1",
+        )
+        .bind(task.id.to_string())
+        .bind(task.name.as_str())
+        .bind(task.description.as_deref())
+        .bind(db::to_word(task.activation)?)
+        .bind(task.position)
+        .bind(task.kind.type_name())
+        .bind(content(&task.kind)?)
+        .execute(&mut *transaction)
+        .await
+        .map_err(db::error)?;
+        db::commit(transaction).await?;
+        Ok(task)
+    }
+
+    /// Deletes a task with its parameters and closes the gap.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn delete_task(&self, pool: DataPoolId, job: DataJobId, id: TaskId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        let row = db::query(
+            "delete from tasks where pool_id = $1 and job_id = $2 and id = $3 returning position",
+        )
+        .bind(pool.to_string())
+        .bind(job.to_string())
+        .bind(id.to_string())
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(db::error)?;
+        let position: i64 = db::get(&row.ok_or_else(|| not_found(id))?, "position")?;
+        db::query("update tasks set position = position - 1 where job_id = $1 and position > $2")
+            .bind(job.to_string())
+            .bind(position)
+            .execute(&mut *transaction)
+            .await
+            .map_err(db::error)?;
+        db::commit(transaction).await
+    }
+}
+
+pub(crate) fn not_found(id: TaskId) -> Error {
+    Error::not_found(Kind::Task, id)
+}
+
+/// The position asked for, where `end` is the last one there can be.
+fn place(position: i64, end: i64) -> i64 {
+    if position < 0 { end } else { position.min(end) }
+}
+
+/// Moves the other tasks of the job, from the task's position on.
+async fn shift(connection: &mut Connection, task: &Task, by: i64) -> Result<()> {
+    db::query("update tasks set position = position + $4 where job_id = $1 and position >= $2 and id <> $3")
+        .bind(task.job_id.to_string())
+        .bind(task.position)
+        .bind(task.id.to_string())
+        .bind(by)
+        .execute(connection)
+        .await
+        .map_err(db::error)?;
+    Ok(())
+}
+
+async fn count(connection: &mut Connection, pool: DataPoolId, job: DataJobId) -> Result<i64> {
+    let row = db::query("select count(*) as tasks from tasks where pool_id = $1 and job_id = $2")
+        .bind(pool.to_string())
+        .bind(job.to_string())
+        .fetch_one(connection)
+        .await
+        .map_err(db::error)?;
+    db::get(&row, "tasks")
+}
+
+async fn position(connection: &mut Connection, task: &Task) -> Result<i64> {
+    let row = db::query("select position from tasks where pool_id = $1 and job_id = $2 and id = $3")
+        .bind(task.pool_id.to_string())
+        .bind(task.job_id.to_string())
+        .bind(task.id.to_string())
+        .fetch_optional(connection)
+        .await
+        .map_err(db::error)?;
+    db::get(&row.ok_or_else(|| not_found(task.id))?, "position")
+}
+
+fn content(kind: &TaskKind) -> Result<String> {
+    match kind {
+        TaskKind::Extraction(tables) => db::to_json(tables),
+        TaskKind::Transformation(statement) => db::to_json(statement),
+        TaskKind::DataModelLoad(load) => db::to_json(load),
+    }
+}
+
+fn task(row: &Row) -> Result<Task> {
+    let kind = match db::get(row, "kind")? {
+        "EXTRACTION" => TaskKind::Extraction(db::json(row, "content")?),
+        "TRANSFORMATION" => TaskKind::Transformation(db::json(row, "content")?),
+        "DATA_MODEL_LOAD" => TaskKind::DataModelLoad(db::json(row, "content")?),
+        other => return Err(Error::internal(format!("column kind holds `{other}`"))),
+    };
+    Ok(Task {
+        id: db::id(row, "id")?,
+        template_id: db::id(row, "template_id")?,
+        pool_id: db::id(row, "pool_id")?,
+        job_id: db::id(row, "job_id")?,
+        name: db::name(row)?,
+        description: db::get(row, "description")?,
+        activation: db::word(row, "activation")?,
+        position: db::get(row, "position")?,
+        kind,
+        created_at: db::time(row, "created_at")?,
+    })
+}
