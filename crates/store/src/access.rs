@@ -32,7 +32,9 @@ impl Store {
             .bind(user.created_at.as_millis())
             .execute(self.write())
             .await
-            .map_err(|error| db::error_or_duplicate(error, || format!("there already is a user `{}`", user.id)))?;
+            .map_err(|error| {
+                db::error_or_duplicate(error, || format!("there already is a user `{}`", user.id))
+            })?;
         Ok(())
     }
 
@@ -94,7 +96,9 @@ impl Store {
             .execute(self.write())
             .await
             .map_err(|error| {
-                db::error_or_duplicate(error, || format!("there already is an application `{}`", application.id))
+                db::error_or_duplicate(error, || {
+                    format!("there already is an application `{}`", application.id)
+                })
             })?;
         Ok(())
     }
@@ -196,7 +200,12 @@ impl Store {
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
-    pub async fn caller_by_key(&self, hash: &[u8; 32], kind: KeyKind, now: Timestamp) -> Result<Option<Caller>> {
+    pub async fn caller_by_key(
+        &self,
+        hash: &[u8; 32],
+        kind: KeyKind,
+        now: Timestamp,
+    ) -> Result<Option<Caller>> {
         let query = match kind {
             KeyKind::User => db::query(
                 "select keys.id as key_id, keys.last_used_at, users.id as owner_id, users.name, users.role
@@ -302,7 +311,9 @@ impl Store {
                 Some(last) if last.subject == subject && last.scope == scope => {
                     last.permissions.insert(permission);
                 }
-                Some(_) | None => grants.push(Grant { subject, scope, permissions: BTreeSet::from([permission]) }),
+                Some(_) | None => {
+                    grants.push(Grant { subject, scope, permissions: BTreeSet::from([permission]) })
+                }
             }
         }
         Ok(grants)

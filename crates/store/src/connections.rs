@@ -61,15 +61,16 @@ impl Store {
     /// # Errors
     /// `NotFound`; `Conflict` when the name is taken in the pool.
     pub async fn update_data_connection(&self, connection: &DataConnection) -> Result<()> {
-        let done =
-            db::query("update data_connections set name = $3, sealed_config = $4 where pool_id = $1 and id = $2")
-                .bind(connection.pool_id.to_string())
-                .bind(connection.id.to_string())
-                .bind(connection.name.as_str())
-                .bind(seal(self.secrets(), connection)?)
-                .execute(self.write())
-                .await
-                .map_err(|error| db::error_or_duplicate(error, || taken(connection)))?;
+        let done = db::query(
+            "update data_connections set name = $3, sealed_config = $4 where pool_id = $1 and id = $2",
+        )
+        .bind(connection.pool_id.to_string())
+        .bind(connection.id.to_string())
+        .bind(connection.name.as_str())
+        .bind(seal(self.secrets(), connection)?)
+        .execute(self.write())
+        .await
+        .map_err(|error| db::error_or_duplicate(error, || taken(connection)))?;
         if done.rows_affected() == 0 { Err(not_found(connection.id)) } else { Ok(()) }
     }
 
@@ -77,12 +78,13 @@ impl Store {
     /// `NotFound`; `Conflict` naming the jobs that use the connection.
     pub async fn delete_data_connection(&self, pool: DataPoolId, id: DataConnectionId) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let jobs = db::query("select name from data_jobs where pool_id = $1 and connection_id = $2 order by name")
-            .bind(pool.to_string())
-            .bind(id.to_string())
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(db::error)?;
+        let jobs =
+            db::query("select name from data_jobs where pool_id = $1 and connection_id = $2 order by name")
+                .bind(pool.to_string())
+                .bind(id.to_string())
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(db::error)?;
         if !jobs.is_empty() {
             let mut names = Vec::new();
             for job in &jobs {

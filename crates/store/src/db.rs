@@ -10,7 +10,9 @@ use forebay_core::name::Name;
 use forebay_core::{Error, Result, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{ConnectOptions, Row as _, Sqlite};
 
 pub(crate) type Pool = sqlx::Pool<Sqlite>;
@@ -29,10 +31,11 @@ pub(crate) fn query(sql: &'static str) -> Query {
 /// Opens and migrates a database file: the pool that writes, then the pool that reads.
 pub(crate) async fn open_file(path: &Path) -> Result<(Pool, Pool)> {
     let options = options(SqliteConnectOptions::new().filename(path).create_if_missing(true));
-    let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(|error| {
-        tracing::error!(%error, "the metadata database cannot be opened");
-        Error::Unavailable { what: format!("the metadata database {} cannot be opened", path.display()) }
-    })?;
+    let write =
+        SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(|error| {
+            tracing::error!(%error, "the metadata database cannot be opened");
+            Error::Unavailable { what: format!("the metadata database {} cannot be opened", path.display()) }
+        })?;
     migrate(&write).await?;
     let read = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
     Ok((write, read))
@@ -80,7 +83,9 @@ pub(crate) fn error(error: sqlx::Error) -> Error {
         return Error::conflict("there already is one like this");
     }
     if is_foreign_key(&error) {
-        return Error::conflict("this refers to something that does not exist, or something still refers to it");
+        return Error::conflict(
+            "this refers to something that does not exist, or something still refers to it",
+        );
     }
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {

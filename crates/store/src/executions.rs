@@ -77,7 +77,11 @@ impl Store {
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
-    pub async fn claim_execution(&self, now: Timestamp, limit_running: usize) -> Result<Option<(Execution, String)>> {
+    pub async fn claim_execution(
+        &self,
+        now: Timestamp,
+        limit_running: usize,
+    ) -> Result<Option<(Execution, String)>> {
         let limit = i64::try_from(limit_running).unwrap_or(i64::MAX);
         loop {
             let row = db::query(
@@ -101,7 +105,8 @@ impl Store {
                 Err(error) => {
                     // It can never run, and the others behind it must not wait for it.
                     tracing::error!(execution.id = %execution.id, ?error, "the spec of an execution does not open");
-                    let message = "what this execution was to do cannot be read any more; start the data job again";
+                    let message =
+                        "what this execution was to do cannot be read any more; start the data job again";
                     self.finish_execution(execution.id, Status::Fail, Some(message), now).await?;
                 }
             }
@@ -266,11 +271,12 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn latest_execution(&self, job: DataJobId) -> Result<Option<Execution>> {
-        let row = db::query("select * from executions where job_id = $1 order by queued_at desc, seq desc limit 1")
-            .bind(job.to_string())
-            .fetch_optional(self.read())
-            .await
-            .map_err(db::error)?;
+        let row =
+            db::query("select * from executions where job_id = $1 order by queued_at desc, seq desc limit 1")
+                .bind(job.to_string())
+                .fetch_optional(self.read())
+                .await
+                .map_err(db::error)?;
         row.as_ref().map(read_execution).transpose()
     }
 
@@ -290,16 +296,18 @@ impl Store {
     pub async fn task_executions(&self, execution: ExecutionId) -> Result<Vec<TaskExecution>> {
         // One transaction, so that tasks and steps are of one moment.
         let mut transaction = self.read().begin().await.map_err(db::error)?;
-        let tasks = db::query("select * from task_executions where execution_id = $1 order by position, task_id")
-            .bind(execution.to_string())
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        let steps = db::query("select * from step_executions where execution_id = $1 order by task_id, position")
-            .bind(execution.to_string())
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(db::error)?;
+        let tasks =
+            db::query("select * from task_executions where execution_id = $1 order by position, task_id")
+                .bind(execution.to_string())
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(db::error)?;
+        let steps =
+            db::query("select * from step_executions where execution_id = $1 order by task_id, position")
+                .bind(execution.to_string())
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(db::error)?;
         db::commit(transaction).await?;
         let mut steps_by_task: HashMap<TaskId, Vec<StepExecution>> = HashMap::new();
         for row in &steps {

@@ -25,7 +25,9 @@ impl Store {
         match done {
             Ok(_) => Ok(()),
             Err(error) if db::is_foreign_key(&error) => Err(self.missing_parent(job).await),
-            Err(error) => Err(db::error_or_duplicate(error, || format!("there already is a data job `{}`", job.id))),
+            Err(error) => {
+                Err(db::error_or_duplicate(error, || format!("there already is a data job `{}`", job.id)))
+            }
         }
     }
 
@@ -59,13 +61,14 @@ impl Store {
     /// # Errors
     /// `NotFound` for the job or the connection.
     pub async fn update_data_job(&self, job: &DataJob) -> Result<()> {
-        let done = db::query("update data_jobs set name = $3, connection_id = $4 where pool_id = $1 and id = $2")
-            .bind(job.pool_id.to_string())
-            .bind(job.id.to_string())
-            .bind(job.name.as_str())
-            .bind(job.connection_id.map(|id| id.to_string()))
-            .execute(self.write())
-            .await;
+        let done =
+            db::query("update data_jobs set name = $3, connection_id = $4 where pool_id = $1 and id = $2")
+                .bind(job.pool_id.to_string())
+                .bind(job.id.to_string())
+                .bind(job.name.as_str())
+                .bind(job.connection_id.map(|id| id.to_string()))
+                .execute(self.write())
+                .await;
         match done {
             Ok(done) if done.rows_affected() == 0 => Err(not_found(job.id)),
             Ok(_) => Ok(()),

@@ -51,7 +51,9 @@ impl Store {
             Ok(false) => Secrets::read_or_make(dir)?,
             Err(error) => {
                 tracing::error!(%error, "the data folder cannot be read");
-                return Err(Error::Unavailable { what: format!("the folder {} cannot be read", dir.display()) });
+                return Err(Error::Unavailable {
+                    what: format!("the folder {} cannot be read", dir.display()),
+                });
             }
         };
         let (write, read) = db::open_file(&database).await?;

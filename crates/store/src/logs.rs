@@ -63,7 +63,11 @@ pub(crate) struct Line<'a> {
     pub(crate) text: &'a str,
 }
 
-pub(crate) async fn insert(connection: &mut Connection, execution: ExecutionId, line: Line<'_>) -> Result<()> {
+pub(crate) async fn insert(
+    connection: &mut Connection,
+    execution: ExecutionId,
+    line: Line<'_>,
+) -> Result<()> {
     db::query(
         "insert into log_messages (id, execution_id, task_id, at, level, code, text)
          values ($1, $2, $3, $4, $5, $6, $7)",

@@ -26,7 +26,9 @@ impl Store {
         .await
         .map_err(|error| match db::is_foreign_key(&error) {
             true => pools::not_found(model.pool_id),
-            false => db::error_or_duplicate(error, || format!("there already is a data model `{}`", model.id)),
+            false => {
+                db::error_or_duplicate(error, || format!("there already is a data model `{}`", model.id))
+            }
         })?;
         Ok(())
     }

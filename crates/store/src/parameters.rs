@@ -34,7 +34,9 @@ impl Store {
         .await;
         match done {
             Ok(_) => Ok(()),
-            Err(error) if db::is_foreign_key(&error) => Err(self.missing_parent_of_parameter(parameter).await),
+            Err(error) if db::is_foreign_key(&error) => {
+                Err(self.missing_parent_of_parameter(parameter).await)
+            }
             Err(error) => Err(db::error_or_duplicate(error, || taken(parameter))),
         }
     }
@@ -44,12 +46,13 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn parameters(&self, pool: DataPoolId, task: Option<TaskId>) -> Result<Vec<Parameter>> {
-        let rows = db::query("select * from parameters where pool_id = $1 and task_id is $2 order by placeholder")
-            .bind(pool.to_string())
-            .bind(task.map(|id| id.to_string()))
-            .fetch_all(self.read())
-            .await
-            .map_err(db::error)?;
+        let rows =
+            db::query("select * from parameters where pool_id = $1 and task_id is $2 order by placeholder")
+                .bind(pool.to_string())
+                .bind(task.map(|id| id.to_string()))
+                .fetch_all(self.read())
+                .await
+                .map_err(db::error)?;
         rows.iter().map(parameter).collect()
     }
 
@@ -93,7 +96,9 @@ impl Store {
         match done {
             Ok(done) if done.rows_affected() == 0 => Err(not_found(parameter.id)),
             Ok(_) => Ok(()),
-            Err(error) if db::is_foreign_key(&error) => Err(self.missing_parent_of_parameter(parameter).await),
+            Err(error) if db::is_foreign_key(&error) => {
+                Err(self.missing_parent_of_parameter(parameter).await)
+            }
             Err(error) => Err(db::error_or_duplicate(error, || taken(parameter))),
         }
     }

@@ -25,7 +25,9 @@ impl Store {
         .bind(created_by_id)
         .execute(self.write())
         .await
-        .map_err(|error| db::error_or_duplicate(error, || format!("there already is a data pool `{}`", pool.id)))?;
+        .map_err(|error| {
+            db::error_or_duplicate(error, || format!("there already is a data pool `{}`", pool.id))
+        })?;
         Ok(())
     }
 

@@ -114,7 +114,9 @@ impl Secrets {
     fn from_file(path: &Path, bytes: &[u8]) -> Result<Self> {
         match <[u8; KEY_LENGTH]>::try_from(bytes) {
             Ok(key) => Ok(Self::new(key)),
-            Err(_) => Err(unavailable(format!("the key file {} does not hold {KEY_LENGTH} bytes", path.display()))),
+            Err(_) => {
+                Err(unavailable(format!("the key file {} does not hold {KEY_LENGTH} bytes", path.display())))
+            }
         }
     }
 }

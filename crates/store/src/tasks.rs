@@ -75,7 +75,12 @@ impl Store {
     ///
     /// # Errors
     /// `NotFound`, also when the text is no id at all.
-    pub async fn task_by_template_or_instance(&self, pool: DataPoolId, job: DataJobId, id_text: &str) -> Result<Task> {
+    pub async fn task_by_template_or_instance(
+        &self,
+        pool: DataPoolId,
+        job: DataJobId,
+        id_text: &str,
+    ) -> Result<Task> {
         let id: TaskId = id_text.parse()?;
         let row = db::query(
             "select * from tasks where pool_id = $1 and job_id = $2 and (id = $3 or template_id = $3)
@@ -128,15 +133,14 @@ impl Store {
     /// `NotFound`.
     pub async fn delete_task(&self, pool: DataPoolId, job: DataJobId, id: TaskId) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let row = db::query(
-            "delete from tasks where pool_id = $1 and job_id = $2 and id = $3 returning position",
-        )
-        .bind(pool.to_string())
-        .bind(job.to_string())
-        .bind(id.to_string())
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(db::error)?;
+        let row =
+            db::query("delete from tasks where pool_id = $1 and job_id = $2 and id = $3 returning position")
+                .bind(pool.to_string())
+                .bind(job.to_string())
+                .bind(id.to_string())
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(db::error)?;
         let position: i64 = db::get(&row.ok_or_else(|| not_found(id))?, "position")?;
         db::query("update tasks set position = position - 1 where job_id = $1 and position > $2")
             .bind(job.to_string())

@@ -8,11 +8,13 @@ use forebay_core::connection::{
     ConnectionConfig, DataConnection, HashAlgorithm, PostgresqlConfig, Pseudonymisation, SslMode,
 };
 use forebay_core::event::Event;
-use forebay_core::execution::{Execution, ExtractionMode, LogLevel, Receipt, Status, StepExecution, TaskExecution};
+use forebay_core::execution::{
+    Execution, ExtractionMode, LogLevel, Receipt, Status, StepExecution, TaskExecution,
+};
 use forebay_core::extraction::{ChangeDate, ColumnChoice, SourceTableName, TableExtraction};
 use forebay_core::id::{
-    ApplicationId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, KeyId, ModelTableId, ParameterId,
-    TableExtractionId, TaskId, TaskTemplateId, UserId,
+    ApplicationId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, KeyId, ModelTableId,
+    ParameterId, TableExtractionId, TaskId, TaskTemplateId, UserId,
 };
 use forebay_core::job::{Activation, DataJob, ModelLoad, TableChoice, Task, TaskKind};
 use forebay_core::model::{DataModel, ForeignKey, ModelTable};
@@ -63,7 +65,10 @@ fn new_connection(pool: DataPoolId, text: &str) -> DataConnection {
             password: Secret::new("plain-hunter2"),
             ssl_mode: SslMode::VerifyFull,
         }),
-        pseudonymisation: Pseudonymisation { algorithm: HashAlgorithm::Sha256, salt: Secret::new("salt-of-mine") },
+        pseudonymisation: Pseudonymisation {
+            algorithm: HashAlgorithm::Sha256,
+            salt: Secret::new("salt-of-mine"),
+        },
         created_at: at(2),
     }
 }
@@ -140,7 +145,13 @@ fn new_task_execution(position: i64, status: Status) -> TaskExecution {
 }
 
 fn new_user(role: Role) -> User {
-    User { id: UserId::random(), name: name("Ada"), email: Some("ada@example.org".to_owned()), role, created_at: at(5) }
+    User {
+        id: UserId::random(),
+        name: name("Ada"),
+        email: Some("ada@example.org".to_owned()),
+        role,
+        created_at: at(5),
+    }
 }
 
 async fn store_with_pool() -> (Store, DataPool) {
@@ -401,7 +412,7 @@ async fn permissions_are_those_of_the_service_and_the_pool() {
     assert_eq!(store.permissions(subject, other.id).await.unwrap(), BTreeSet::from([Permission::View]));
     assert!(store.permissions(Subject::User(UserId::random()), pool.id).await.unwrap().is_empty());
     assert_eq!(store.grants(None).await.unwrap(), [service.clone(), of_pool.clone()]);
-    assert_eq!(store.grants(Some(Scope::Service)).await.unwrap(), [service.clone()]);
+    assert_eq!(store.grants(Some(Scope::Service)).await.unwrap(), vec![service.clone()]);
     assert_eq!(store.grants(Some(Scope::Pool(pool.id))).await.unwrap(), [of_pool]);
 
     store.set_grant(&grant(Scope::Pool(pool.id), &[])).await.unwrap();
@@ -438,7 +449,8 @@ async fn a_key_names_its_caller() {
     assert_eq!(store.count_admins().await.unwrap(), 1);
     assert_eq!(store.users().await.unwrap().len(), 2);
     assert_eq!(store.user(admin.id).await.unwrap(), admin);
-    let key = |owner| Key { id: KeyId::random(), owner, name: name("k"), created_at: at(1), last_used_at: None };
+    let key =
+        |owner| Key { id: KeyId::random(), owner, name: name("k"), created_at: at(1), last_used_at: None };
     let of_admin = key(Subject::User(admin.id));
     let of_application = key(Subject::Application(application.id));
     store.create_key(&of_admin, &[1; 32]).await.unwrap();
@@ -476,7 +488,9 @@ async fn a_second_live_execution_is_refused() {
         let (store, job, first) = (store.clone(), job.clone(), first.id);
         async move {
             match store.start_execution(&new_execution(&job, 11), &[], SPEC, None).await {
-                Err(Error::ExecutionIsLive { execution, state: told }) => assert_eq!((execution, told), (first, state)),
+                Err(Error::ExecutionIsLive { execution, state: told }) => {
+                    assert_eq!((execution, told), (first, state))
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -530,11 +544,15 @@ async fn the_oldest_is_claimed_first_within_the_limit() {
     }
     assert!(store.claim_execution(at(40), 0).await.unwrap().is_none());
     let (claimed, spec) = store.claim_execution(at(40), 2).await.unwrap().unwrap();
-    assert_eq!((claimed.id, claimed.status, claimed.started_at), (executions[1], Status::Running, Some(at(40))));
+    assert_eq!(
+        (claimed.id, claimed.status, claimed.started_at),
+        (executions[1], Status::Running, Some(at(40)))
+    );
     assert_eq!(spec, SPEC);
     assert_eq!(store.claim_execution(at(41), 2).await.unwrap().unwrap().0.id, executions[2]);
     assert!(store.claim_execution(at(42), 2).await.unwrap().is_none());
-    let running: Vec<_> = store.interrupted_executions().await.unwrap().iter().map(|execution| execution.id).collect();
+    let running: Vec<_> =
+        store.interrupted_executions().await.unwrap().iter().map(|execution| execution.id).collect();
     assert_eq!(running, [executions[1], executions[2]]);
     store.finish_execution(executions[1], Status::Fail, None, at(43)).await.unwrap();
     assert_eq!(store.claim_execution(at(44), 2).await.unwrap().unwrap().0.id, executions[3]);
@@ -566,15 +584,29 @@ async fn the_first_end_of_an_execution_stands() {
         assert!(store.finish_execution(execution.id, end, Some("why"), at(20)).await.unwrap());
         assert!(!store.finish_execution(execution.id, Status::Cancel, Some("late"), at(21)).await.unwrap());
         let ended = store.execution(execution.id).await.unwrap();
-        assert_eq!((ended.status, ended.message.as_deref(), ended.finished_at), (end, Some("why"), Some(at(20))));
+        assert_eq!(
+            (ended.status, ended.message.as_deref(), ended.finished_at),
+            (end, Some("why"), Some(at(20)))
+        );
 
         let late = [
             (at(22), Event::TaskFinished { task: begun, status: Status::Success, message: None }),
-            (at(23), Event::Log { task: None, level: LogLevel::Info, code: "late".to_owned(), text: "x".to_owned() }),
+            (
+                at(23),
+                Event::Log {
+                    task: None,
+                    level: LogLevel::Info,
+                    code: "late".to_owned(),
+                    text: "x".to_owned(),
+                },
+            ),
         ];
         store.apply_events(execution.id, &late).await.unwrap();
         let told = store.task_executions(execution.id).await.unwrap();
-        assert_eq!(told.iter().map(|task| task.status).collect::<Vec<_>>(), [Status::Success, running, queued]);
+        assert_eq!(
+            told.iter().map(|task| task.status).collect::<Vec<_>>(),
+            [Status::Success, running, queued]
+        );
         assert_eq!((told[1].steps[0].status, told[1].steps[0].finished_at), (running, Some(at(20))));
         assert_eq!(told[0].finished_at, Some(at(13)));
         assert_eq!(store.log_messages(execution.id, None, &[], 10, 0).await.unwrap().1, 1);
@@ -633,7 +665,15 @@ async fn events_tell_tasks_steps_and_logs() {
         (at(16), Event::StepStarted { task, step: 1, name: "items".to_owned() }),
         (at(17), Event::StepProgress { task, step: 1, rows: 7 }),
         (at(18), Event::StepStarted { task: TaskId::random(), step: 0, name: "nobody's".to_owned() }),
-        (at(19), Event::Log { task: None, level: LogLevel::Error, code: "end".to_owned(), text: "third".to_owned() }),
+        (
+            at(19),
+            Event::Log {
+                task: None,
+                level: LogLevel::Error,
+                code: "end".to_owned(),
+                text: "third".to_owned(),
+            },
+        ),
     ];
     store.apply_events(execution.id, &events).await.unwrap();
     let told = store.task_executions(execution.id).await.unwrap();
@@ -650,7 +690,8 @@ async fn events_tell_tasks_steps_and_logs() {
             (messages.into_iter().map(|message| message.text).collect::<Vec<_>>(), total)
         }
     };
-    let expect = |texts: &[&str], total: u64| (texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), total);
+    let expect =
+        |texts: &[&str], total: u64| (texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), total);
     assert_eq!(texts(None, &[], 10, 0).await, expect(&["third", "second", "first"], 3));
     assert_eq!(texts(None, &[], 2, 1).await, expect(&["first"], 3));
     assert_eq!(texts(Some(task), &[], 10, 0).await, expect(&["second", "first"], 2));
