@@ -15,13 +15,38 @@ pub trait EventSink: Send + Sync {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    TaskStarted { task: TaskId },
-    TaskFinished { task: TaskId, status: Status, message: Option<String> },
-    StepStarted { task: TaskId, step: u32, name: String },
+    TaskStarted {
+        task: TaskId,
+    },
+    TaskFinished {
+        task: TaskId,
+        status: Status,
+        message: Option<String>,
+    },
+    StepStarted {
+        task: TaskId,
+        step: u32,
+        name: String,
+    },
     /// Rows so far.
-    StepProgress { task: TaskId, step: u32, rows: u64 },
-    StepFinished { task: TaskId, step: u32, status: Status, message: Option<String>, receipt: Option<Receipt> },
-    Log { task: Option<TaskId>, level: LogLevel, code: String, text: String },
+    StepProgress {
+        task: TaskId,
+        step: u32,
+        rows: u64,
+    },
+    StepFinished {
+        task: TaskId,
+        step: u32,
+        status: Status,
+        message: Option<String>,
+        receipt: Option<Receipt>,
+    },
+    Log {
+        task: Option<TaskId>,
+        level: LogLevel,
+        code: String,
+        text: String,
+    },
 }
 
 /// How a run ended.

@@ -1,8 +1,8 @@
 //! The seam to other people's systems.
 
-use async_trait::async_trait;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,9 @@ pub struct CursorValue {
 impl std::fmt::Display for Checkpoint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.cursor {
-            Some(cursor) if self.position.is_empty() => write!(formatter, "{} = {}", cursor.column, cursor.value),
+            Some(cursor) if self.position.is_empty() => {
+                write!(formatter, "{} = {}", cursor.column, cursor.value)
+            }
             Some(cursor) => write!(formatter, "{} = {} at {}", cursor.column, cursor.value, self.position),
             None => formatter.write_str(&self.position),
         }

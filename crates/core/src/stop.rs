@@ -47,8 +47,8 @@ impl StopHandle {
     pub fn request(&self) {
         let sender = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(sender) = sender {
-            // Nobody listens any more: the work is over, and there is nothing to stop.
-            drop(sender.send(()));
+            // An error says that nobody listens any more: the work is over, and there is nothing to stop.
+            sender.send(()).unwrap_or_default();
         }
     }
 }

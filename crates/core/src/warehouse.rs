@@ -59,7 +59,10 @@ pub enum WriteMode {
     Append,
     /// Update or insert by key. When one key comes twice, the row that is last by `order` wins,
     /// and among equals the one that came last.
-    Merge { key: Key, order: Option<Identifier> },
+    Merge {
+        key: Key,
+        order: Option<Identifier>,
+    },
 }
 
 /// The columns of a key: never none.
@@ -86,7 +89,11 @@ pub trait TableLoad: Send {
     async fn append(&mut self, rows: RecordBatch) -> Result<(), WarehouseError>;
 
     /// Shows all rows and records the checkpoint, in one transaction.
-    async fn commit(self: Box<Self>, checkpoint: &Checkpoint, stop: &Stop) -> Result<LoadReport, WarehouseError>;
+    async fn commit(
+        self: Box<Self>,
+        checkpoint: &Checkpoint,
+        stop: &Stop,
+    ) -> Result<LoadReport, WarehouseError>;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,11 @@ use crate::Engine;
 
 impl Engine {
     /// What the caller may do in a pool; everything for an administrator.
-    pub(crate) async fn permissions_in(&self, caller: &Caller, pool: DataPoolId) -> Result<BTreeSet<Permission>> {
+    pub(crate) async fn permissions_in(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+    ) -> Result<BTreeSet<Permission>> {
         match caller.role {
             Role::Admin => Ok(Permission::ALL.into_iter().collect()),
             Role::Member => self.store().permissions(caller.subject, pool).await,

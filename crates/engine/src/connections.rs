@@ -146,11 +146,17 @@ impl Engine {
     fn allowed_path(&self, path: &Path) -> Result<PathBuf> {
         let field = "configuration.path";
         if self.0.settings.file_roots.is_empty() {
-            return Err(Error::invalid(field, "this server reads no files; start it with --file-root FOLDER"));
+            return Err(Error::invalid(
+                field,
+                "this server reads no files; start it with --file-root FOLDER",
+            ));
         }
         // One answer for what is missing and what is outside, so that nobody can look around.
         let refused = || {
-            Error::invalid(field, "must name an existing file or folder below one of the server's --file-root folders")
+            Error::invalid(
+                field,
+                "must name an existing file or folder below one of the server's --file-root folders",
+            )
         };
         let resolved = path.canonicalize().map_err(|_| refused())?;
         let inside = self

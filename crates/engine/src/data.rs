@@ -11,7 +11,7 @@ use forebay_core::warehouse::{PoolTable, Query, Rows, WarehouseError, WarehouseE
 use crate::Engine;
 
 /// The most rows a query answers with.
-pub const QUERY_LIMIT: usize = 1_000_000;
+const QUERY_LIMIT: usize = 1_000_000;
 
 impl Engine {
     /// The tables and views of a pool.

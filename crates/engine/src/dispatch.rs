@@ -38,7 +38,10 @@ impl Engine {
         let mut running = JoinSet::new();
         while !stop.is_requested() {
             if let Err(error) = self.claim_all(&mut running).await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the queue of executions cannot be read");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the queue of executions cannot be read"
+                );
             }
             tokio::select! {
                 () = self.0.wake.notified() => {}
@@ -83,7 +86,9 @@ impl Engine {
                     Ok(outcome) => outcome,
                     Err(error) => {
                         tracing::error!(execution.id = %id, error = %error, "a run ended in a panic");
-                        Outcome::Failed("an internal error ended the run; the server's log has the details".to_owned())
+                        Outcome::Failed(
+                            "an internal error ended the run; the server's log has the details".to_owned(),
+                        )
                     }
                 }
             }

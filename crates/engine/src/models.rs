@@ -18,7 +18,12 @@ impl Engine {
 
     /// # Errors
     /// `NotFound`, `Forbidden`.
-    pub async fn data_model(&self, caller: &Caller, pool: DataPoolId, model: DataModelId) -> Result<DataModel> {
+    pub async fn data_model(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        model: DataModelId,
+    ) -> Result<DataModel> {
         self.pool_with(caller, Permission::View, pool).await?;
         self.store().data_model(pool, model).await
     }
@@ -40,7 +45,10 @@ impl Engine {
             }
             let shown = table.alias_or_name();
             if tables[..place].iter().any(|other| other.alias_or_name() == shown) {
-                return Err(Error::invalid("tables", format!("{shown} comes twice; give one of them an alias")));
+                return Err(Error::invalid(
+                    "tables",
+                    format!("{shown} comes twice; give one of them an alias"),
+                ));
             }
         }
         for key in &foreign_keys {
@@ -52,15 +60,26 @@ impl Engine {
                 return Err(Error::invalid("foreignKeys", "needs at least one pair of columns"));
             }
         }
-        let model =
-            DataModel { id: DataModelId::random(), pool_id: pool, name, tables, foreign_keys, created_at: self.now() };
+        let model = DataModel {
+            id: DataModelId::random(),
+            pool_id: pool,
+            name,
+            tables,
+            foreign_keys,
+            created_at: self.now(),
+        };
         self.store().create_data_model(&model).await?;
         Ok(model)
     }
 
     /// # Errors
     /// `NotFound`, `Forbidden`, `Conflict` while a job loads it.
-    pub async fn delete_data_model(&self, caller: &Caller, pool: DataPoolId, model: DataModelId) -> Result<()> {
+    pub async fn delete_data_model(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        model: DataModelId,
+    ) -> Result<()> {
         self.pool_with(caller, Permission::Edit, pool).await?;
         self.store().delete_data_model(pool, model).await
     }

@@ -84,7 +84,10 @@ impl Engine {
                     },
                 };
                 let connection = job.connection_id.ok_or_else(|| {
-                    Error::conflict(format!("task {} extracts, but the data job has no data connection", task.name))
+                    Error::conflict(format!(
+                        "task {} extracts, but the data job has no data connection",
+                        task.name
+                    ))
                 })?;
                 let connection = self.store().data_connection(job.pool_id, connection).await?;
                 let tables = tables

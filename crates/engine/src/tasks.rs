@@ -45,7 +45,13 @@ impl Engine {
             .ok_or_else(|| Error::not_found(Kind::Task, id))
     }
 
-    async fn task_to_edit(&self, caller: &Caller, pool: DataPoolId, job: DataJobId, id: &str) -> Result<Task> {
+    async fn task_to_edit(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+    ) -> Result<Task> {
         self.pool_with(caller, Permission::Edit, pool).await?;
         self.task(caller, pool, job, id).await
     }
@@ -127,7 +133,13 @@ impl Engine {
 
     /// # Errors
     /// `NotFound`, `Forbidden`.
-    pub async fn delete_task(&self, caller: &Caller, pool: DataPoolId, job: DataJobId, id: &str) -> Result<()> {
+    pub async fn delete_task(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+    ) -> Result<()> {
         let task = self.task_to_edit(caller, pool, job, id).await?;
         self.store().delete_task(pool, job, task.id).await
     }
@@ -185,7 +197,10 @@ impl Engine {
             if let Some(twin) = twin {
                 return Err(Error::invalid(
                     "targetTableName",
-                    format!("{} and {} would both write to {target}; rename one of them", twin.table, table.table),
+                    format!(
+                        "{} and {} would both write to {target}; rename one of them",
+                        twin.table, table.table
+                    ),
                 ));
             }
         }
@@ -212,7 +227,7 @@ impl Engine {
         if tables.len() == before {
             return Err(Error::not_found(Kind::TableExtraction, table));
         }
-        self.store().update_task(&task).await
+        self.store().update_task(&task).await.map(drop)
     }
 
     /// Adds the load of a data model to a job.
@@ -229,7 +244,12 @@ impl Engine {
         self.pool_with(caller, Permission::Edit, pool).await?;
         let model = self.store().data_model(pool, load.data_model_id).await?;
         let kind = TaskKind::DataModelLoad(load);
-        self.create_task(caller, pool, job, NewTask { name: model.name, description: None, kind, position: None })
-            .await
+        self.create_task(
+            caller,
+            pool,
+            job,
+            NewTask { name: model.name, description: None, kind, position: None },
+        )
+        .await
     }
 }

@@ -1,125 +1,121 @@
-//! Runs one execution from its frozen spec: tasks in order, each failure told, a cancel final.
-//! It is handed its warehouse, a function that opens sources and a sink for events; it never sees
-//! the metadata, so it can live in another process.
-
-mod columns;
-mod extraction;
-mod model_load;
-mod parameters;
-mod script;
-mod transformation;
+//! Runs one execution from its frozen spec: its tasks in order, telling what happens as events.
+//!
+//! [`run`] is what a job does. An extraction is in `extraction` and `table`, a transformation in
+//! `transformation`, a data model load in `model_load`; `parameters` fills in `<%=…%>` for all.
 
 use forebay_core::connection::ConnectionConfig;
-use forebay_core::event::{Event, EventSink, Outcome};
+use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::{LogLevel, Status};
-use forebay_core::id::TaskId;
 use forebay_core::source::{Source, SourceError};
 use forebay_core::spec::{ExecutionSpec, TaskSpec, Work};
 use forebay_core::stop::Stop;
-use forebay_core::warehouse::{Warehouse, WarehouseError, WarehouseErrorKind};
+use forebay_core::warehouse::Warehouse;
 
-/// Opens the source that a configuration names.
-pub type OpenSource = dyn Fn(&ConnectionConfig) -> Result<Box<dyn Source>, SourceError> + Send + Sync;
+use crate::halt::Halt;
+use crate::report::Report;
 
-/// Everything a task needs.
-pub(crate) struct Context<'run> {
-    pub(crate) spec: &'run ExecutionSpec,
-    pub(crate) task: &'run TaskSpec,
-    pub(crate) sources: &'run OpenSource,
-    pub(crate) warehouse: &'run dyn Warehouse,
-    pub(crate) events: &'run dyn EventSink,
-    pub(crate) stop: &'run Stop,
+mod columns;
+mod extraction;
+mod halt;
+mod model_load;
+mod parameters;
+mod report;
+mod scan;
+mod script;
+mod table;
+#[cfg(test)]
+mod tests;
+mod transformation;
+
+/// Makes a source of a connection's settings.
+pub trait OpenSource: Send + Sync {
+    /// Opens the source. Nothing is reached before its first use.
+    ///
+    /// # Errors
+    /// `Invalid` when the settings cannot describe a source.
+    fn open(&self, config: &ConnectionConfig) -> Result<Box<dyn Source>, SourceError>;
 }
 
-/// Why a task, or a step of it, did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    Failed(String),
-    Canceled,
+impl<F> OpenSource for F
+where
+    F: Fn(&ConnectionConfig) -> Result<Box<dyn Source>, SourceError> + Send + Sync,
+{
+    fn open(&self, config: &ConnectionConfig) -> Result<Box<dyn Source>, SourceError> {
+        self(config)
+    }
+}
+
+/// What every part of an execution needs.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    spec: &'a ExecutionSpec,
+    sources: &'a dyn OpenSource,
+    warehouse: &'a dyn Warehouse,
+    stop: &'a Stop,
 }
 
 /// How a task ended well.
-pub(crate) enum Done {
-    Succeeded,
-    /// There was nothing to do; the reason.
+enum Done {
+    Success(String),
+    /// There was nothing to do, and why.
     Skipped(String),
 }
 
-impl From<WarehouseError> for Failure {
-    fn from(error: WarehouseError) -> Self {
-        match error.kind {
-            WarehouseErrorKind::Canceled => Self::Canceled,
-            _ => Self::Failed(error.message),
-        }
-    }
-}
-
-impl From<SourceError> for Failure {
-    fn from(error: SourceError) -> Self {
-        Self::Failed(error.message)
-    }
-}
-
-impl Context<'_> {
-    pub(crate) async fn log(&self, level: LogLevel, code: &str, text: impl Into<String>) {
-        log(self.events, Some(self.task.id), level, code, text.into()).await;
-    }
-
-    pub(crate) fn check_stop(&self) -> Result<(), Failure> {
-        if self.stop.is_requested() { Err(Failure::Canceled) } else { Ok(()) }
-    }
-}
-
-async fn log(events: &dyn EventSink, task: Option<TaskId>, level: LogLevel, code: &str, text: String) {
-    events.record(Event::Log { task, level, code: code.to_owned(), text }).await;
-}
-
-/// Runs an execution to its end. The first failed task ends it; tasks after it are not run.
+/// Runs one execution to its end. A task that fails stops the tasks after it; what went wrong is
+/// told as events and in the outcome.
 pub async fn run(
     spec: &ExecutionSpec,
-    sources: &OpenSource,
+    sources: &dyn OpenSource,
     warehouse: &dyn Warehouse,
     events: &dyn EventSink,
     stop: &Stop,
 ) -> Outcome {
-    let text = format!("{} execution with {} tasks", spec.mode.as_str(), spec.tasks.len());
-    log(events, None, LogLevel::Info, "EXECUTION_STARTED", text).await;
-    for (place, task) in spec.tasks.iter().enumerate() {
-        let context = Context { spec, task, sources, warehouse, events, stop };
-        events.record(Event::TaskStarted { task: task.id }).await;
-        let ended = match context.check_stop() {
-            Ok(()) => match &task.work {
-                Work::Extraction(extraction) => extraction::run(&context, extraction).await,
-                Work::Transformation { statement } => transformation::run(&context, statement).await,
-                Work::DataModelLoad(load) => model_load::run(&context, load).await,
-            },
-            Err(canceled) => Err(canceled),
+    let run = Run { spec, sources, warehouse, stop };
+    for (position, task) in spec.tasks.iter().enumerate() {
+        let report = Report::new(events, task.id);
+        let rest = spec.tasks.get(position + 1..).unwrap_or_default();
+        let ended = if stop.is_requested() {
+            Err(Halt::Canceled)
+        } else {
+            report.task_started().await;
+            run.task(task, &report).await
         };
-        // Whatever broke while a cancel was under way broke because of it.
-        let ended = if stop.is_requested() && ended.is_err() { Err(Failure::Canceled) } else { ended };
-        let (status, message, rest) = match ended {
-            Ok(Done::Succeeded) => (Status::Success, None, None),
-            Ok(Done::Skipped(reason)) => (Status::Skipped, Some(reason), None),
-            Err(Failure::Canceled) => {
-                log(events, Some(task.id), LogLevel::Warning, "TASK_CANCELED", "cancelled".to_owned()).await;
-                (Status::Cancel, None, Some((Status::Cancel, None, Outcome::Canceled)))
+        match ended {
+            Ok(Done::Success(message)) => report.task_finished(Status::Success, Some(message)).await,
+            Ok(Done::Skipped(message)) => report.task_finished(Status::Skipped, Some(message)).await,
+            Err(Halt::Canceled) => {
+                report
+                    .log(LogLevel::Warning, "EXECUTION_CANCELED", "the execution was canceled".to_owned())
+                    .await;
+                report.task_finished(Status::Cancel, Some("canceled".to_owned())).await;
+                for task in rest {
+                    Report::new(events, task.id)
+                        .task_finished(Status::Cancel, Some("canceled".to_owned()))
+                        .await;
+                }
+                return Outcome::Canceled;
             }
-            Err(Failure::Failed(message)) => {
-                // Last in the task's log: clients show the newest message as the reason.
-                log(events, Some(task.id), LogLevel::Error, "TASK_FAILED", message.clone()).await;
-                let outcome = Outcome::Failed(format!("task {}: {message}", task.name));
+            Err(Halt::Failed(reason)) => {
+                // The last line of a failed task: clients show the newest message as the reason.
+                report.log(LogLevel::Error, "TASK_FAILED", reason.clone()).await;
+                report.task_finished(Status::Fail, Some(reason.clone())).await;
                 let skipped = format!("not run: task {} failed", task.name);
-                (Status::Fail, Some(message), Some((Status::Skipped, Some(skipped), outcome)))
+                for task in rest {
+                    Report::new(events, task.id).task_finished(Status::Skipped, Some(skipped.clone())).await;
+                }
+                return Outcome::Failed(format!("task {}: {reason}", task.name));
             }
-        };
-        events.record(Event::TaskFinished { task: task.id, status, message }).await;
-        if let Some((status, message, outcome)) = rest {
-            for later in &spec.tasks[place + 1..] {
-                events.record(Event::TaskFinished { task: later.id, status, message: message.clone() }).await;
-            }
-            return outcome;
         }
     }
-    log(events, None, LogLevel::Info, "EXECUTION_FINISHED", "all tasks are done".to_owned()).await;
     Outcome::Succeeded
+}
+
+impl Run<'_> {
+    async fn task(&self, task: &TaskSpec, report: &Report<'_>) -> Result<Done, Halt> {
+        match &task.work {
+            Work::Extraction(spec) => extraction::run(self, task, spec, report).await,
+            Work::Transformation { statement } => transformation::run(self, task, statement, report).await,
+            Work::DataModelLoad(spec) => model_load::run(self, spec, report).await,
+        }
+    }
 }

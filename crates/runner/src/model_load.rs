@@ -1,67 +1,85 @@
-//! Data model loads: the model's tables published as one snapshot.
+//! A data model load: publishes the model's tables as one snapshot, and warns of broken keys.
 
-use forebay_core::event::Event;
-use forebay_core::execution::{LogLevel, Receipt, Status};
+use forebay_core::execution::{Receipt, Status};
 use forebay_core::pool::{connection_schema, global_schema};
 use forebay_core::spec::ModelLoadSpec;
 use forebay_core::warehouse::{Publication, PublishedTable, Refresh, WarehouseTable};
 
-use crate::{Context, Done, Failure};
+use crate::halt::{Halt, check};
+use crate::report::{Report, counted};
+use crate::{Done, Run};
 
-pub(crate) async fn run(context: &Context<'_>, load: &ModelLoadSpec) -> Result<Done, Failure> {
-    if load.tables.is_empty() {
+pub(crate) async fn run(run: &Run<'_>, spec: &ModelLoadSpec, report: &Report<'_>) -> Result<Done, Halt> {
+    if spec.tables.is_empty() {
         return Ok(Done::Skipped("the data model has no tables".to_owned()));
     }
-    let pool = context.spec.pool_id;
-    let tables: Vec<PublishedTable> = load
-        .tables
-        .iter()
-        .map(|table| PublishedTable {
-            id: table.id,
-            table: WarehouseTable {
-                schema: match table.connection_id {
-                    Some(connection) => connection_schema(pool, connection),
-                    None => global_schema(pool),
-                },
-                name: table.table.clone(),
-            },
-            alias: table.alias_or_name().clone(),
-            primary_key: table.primary_key.clone(),
-            refresh: match &load.only {
-                Some(only) if !only.contains(&table.id) => Refresh::Keep,
-                _ => Refresh::Anew,
-            },
-        })
-        .collect();
-    let task = context.task.id;
-    for (step, table) in (0u32..).zip(&tables) {
-        context.events.record(Event::StepStarted { task, step, name: table.alias.to_string() }).await;
+    check(run.stop)?;
+    let publication = publication(run, spec);
+    let mut steps = Vec::new();
+    for (position, table) in publication.tables.iter().enumerate() {
+        steps.push((report.step(position, table.alias.to_string()).await, table.refresh));
     }
-    let publication =
-        Publication { model: load.data_model_id, tables, foreign_keys: load.foreign_keys.clone() };
-    let report = match context.warehouse.publish(publication.clone(), context.stop).await {
-        Ok(report) => report,
-        Err(error) => {
-            let failure = Failure::from(error);
-            let status = if failure == Failure::Canceled { Status::Cancel } else { Status::Fail };
-            for (step, _) in (0u32..).zip(&publication.tables) {
-                context.events.record(Event::StepFinished { task, step, status, message: None, receipt: None }).await;
+    let published = run.warehouse.publish(publication, run.stop).await.map_err(Halt::from);
+    let published = match published {
+        Ok(published) => published,
+        Err(halt) => {
+            let (status, message) = match &halt {
+                Halt::Canceled => (Status::Cancel, "canceled"),
+                Halt::Failed(reason) => (Status::Fail, reason.as_str()),
+            };
+            for (step, _) in steps {
+                step.finished(status, Some(message.to_owned()), None).await;
             }
-            return Err(failure);
+            return Err(halt);
         }
     };
-    for ((step, table), rows) in (0u32..).zip(&publication.tables).zip(&report.rows) {
-        let (status, message) = match table.refresh {
-            Refresh::Anew => (Status::Success, format!("{rows} rows")),
-            Refresh::Keep => (Status::Skipped, format!("kept with {rows} rows")),
-        };
-        let receipt = Some(Receipt { rows_read: *rows, rows_after: *rows, ..Receipt::default() });
-        let message = Some(message);
-        context.events.record(Event::StepFinished { task, step, status, message, receipt }).await;
+    let mut total = 0;
+    for (place, (step, refresh)) in steps.into_iter().enumerate() {
+        let rows = published.rows.get(place).copied().unwrap_or_default();
+        total += rows;
+        match refresh {
+            Refresh::Anew => {
+                let receipt = Receipt {
+                    rows_read: rows,
+                    rows_inserted: rows,
+                    rows_after: rows,
+                    seconds: step.seconds(),
+                    ..Receipt::default()
+                };
+                step.finished(Status::Success, Some(counted(rows, "row")), Some(receipt)).await;
+            }
+            Refresh::Keep => {
+                let text = format!("not chosen: kept from the version before, {}", counted(rows, "row"));
+                step.finished(Status::Skipped, Some(text), None).await;
+            }
+        }
     }
-    for warning in &report.warnings {
-        context.log(LogLevel::Warning, "MODEL_KEY_WARNING", warning.clone()).await;
+    for warning in published.warnings {
+        report.warn("MODEL_KEY_WARNING", warning).await;
     }
-    context.log(LogLevel::Info, "MODEL_LOADED", format!("{} tables published", report.rows.len())).await;
-    Ok(Done::Succeeded)
+    let text = format!("{}, {}", counted(spec.tables.len() as u64, "table"), counted(total, "row"));
+    report.info("MODEL_LOADED", format!("the data model was loaded: {text}")).await;
+    Ok(Done::Success(text))
+}
+
+fn publication(run: &Run<'_>, spec: &ModelLoadSpec) -> Publication {
+    let pool = run.spec.pool_id;
+    let tables = spec.tables.iter().map(|table| PublishedTable {
+        id: table.id,
+        table: WarehouseTable {
+            schema: table.connection_id.map_or_else(|| global_schema(pool), |id| connection_schema(pool, id)),
+            name: table.table.clone(),
+        },
+        alias: table.alias_or_name().clone(),
+        primary_key: table.primary_key.clone(),
+        refresh: match &spec.only {
+            Some(only) if !only.contains(&table.id) => Refresh::Keep,
+            _ => Refresh::Anew,
+        },
+    });
+    Publication {
+        model: spec.data_model_id,
+        tables: tables.collect(),
+        foreign_keys: spec.foreign_keys.clone(),
+    }
 }

@@ -1,49 +1,83 @@
-//! Splits a script into its statements, each with the line it begins on.
+//! Splits a script into its statements, as DuckDB would: quotes, dollar quotes and comments are
+//! respected, and the text of a statement stays as it was written.
 
 use sqlparser::dialect::DuckDbDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Location, Token, Tokenizer};
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Statement {
-    pub(crate) sql: String,
-    /// From 1.
+/// One statement of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Statement<'a> {
+    pub(crate) text: &'a str,
+    /// Where its first word stands, from 1.
     pub(crate) line: u64,
 }
 
-/// The statements between semicolons; quotes and comments are respected, empty ones dropped.
-pub(crate) fn statements(script: &str) -> Result<Vec<Statement>, String> {
-    let tokens = Tokenizer::new(&DuckDbDialect {}, script).tokenize_with_location();
-    let tokens = tokens.map_err(|error| format!("the script cannot be read: {error}"))?;
-    let starts: Vec<usize> = std::iter::once(0).chain(script.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    // Locations count characters from 1.
-    let offset = |line: u64, column: u64| -> usize {
-        let start = starts.get(line.saturating_sub(1) as usize).copied().unwrap_or(script.len());
-        let column = column.saturating_sub(1) as usize;
-        script[start..].char_indices().nth(column).map_or(script.len(), |(at, _)| start + at)
-    };
-    let mut found = Vec::new();
-    let mut begin: Option<(usize, u64)> = None;
+/// The statements in order. What holds nothing but spaces and comments is none.
+///
+/// # Errors
+/// A quote or comment without an end, with its line.
+pub(crate) fn split(script: &str) -> Result<Vec<Statement<'_>>, String> {
+    let dialect = DuckDbDialect;
+    let mut tokens = Vec::new();
+    if let Err(error) =
+        Tokenizer::new(&dialect, script).with_unescape(false).tokenize_with_location_into_buf(&mut tokens)
+    {
+        // Some errors stand where the script ends: what was not read is what has no end.
+        let line = tokens.last().map_or(1, |token| token.span.end.line).min(error.location.line);
+        let line = line.max(1);
+        let column = if line == error.location.line { error.location.column } else { 1 };
+        return Err(format!(
+            "the script cannot be read from line {line}, column {column} on: {}; check that every quote and comment ends",
+            error.message
+        ));
+    }
+    let mut offsets = Offsets::new(script);
+    let mut statements = Vec::new();
+    // Where the first and the last word of the current statement begin and end.
+    let mut current: Option<(usize, usize, u64)> = None;
     for token in &tokens {
-        let (line, column) = (token.span.start.line, token.span.start.column);
-        match &token.token {
+        match token.token {
             Token::Whitespace(_) | Token::EOF => {}
-            Token::SemiColon => {
-                if let Some((start, line)) = begin.take() {
-                    let end = offset(token.span.start.line, column);
-                    found.push(Statement { sql: script[start..end].trim_end().to_owned(), line });
-                }
-            }
+            Token::SemiColon => statements.extend(current.take()),
             _ => {
-                if begin.is_none() {
-                    begin = Some((offset(line, column), line));
-                }
+                let start = offsets.of(token.span.start);
+                let end = offsets.of(token.span.end);
+                current = Some(match current {
+                    None => (start, end, token.span.start.line),
+                    Some((first, _, line)) => (first, end, line),
+                });
             }
         }
     }
-    if let Some((start, line)) = begin {
-        found.push(Statement { sql: script[start..].trim_end().to_owned(), line });
+    statements.extend(current);
+    Ok(statements
+        .into_iter()
+        .filter_map(|(start, end, line)| script.get(start..end).map(|text| Statement { text, line }))
+        .collect())
+}
+
+/// Turns lines and columns, asked for in order, into byte offsets.
+struct Offsets<'a> {
+    text: std::str::CharIndices<'a>,
+    length: usize,
+    at: Location,
+}
+
+impl<'a> Offsets<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text: text.char_indices(), length: text.len(), at: Location::new(1, 1) }
     }
-    Ok(found)
+
+    fn of(&mut self, location: Location) -> usize {
+        while self.at < location {
+            match self.text.next() {
+                None => return self.length,
+                Some((_, '\n')) => self.at = Location::new(self.at.line + 1, 1),
+                Some(_) => self.at.column += 1,
+            }
+        }
+        self.text.offset().min(self.length)
+    }
 }
 
 #[cfg(test)]
@@ -51,25 +85,68 @@ mod tests {
     use super::*;
 
     fn check(script: &str, expected: &[(&str, u64)]) {
-        let found = statements(script).unwrap();
-        let found: Vec<(&str, u64)> = found.iter().map(|one| (one.sql.as_str(), one.line)).collect();
-        assert_eq!(found, expected, "{script}");
+        let found = split(script).unwrap();
+        let found: Vec<(&str, u64)> =
+            found.iter().map(|statement| (statement.text, statement.line)).collect();
+        assert_eq!(found, expected, "{script:?}");
     }
 
     #[test]
-    fn scripts_are_split_at_semicolons_alone() {
+    fn statements_keep_their_text_and_line() {
         check("", &[]);
-        check("  ;; -- nothing\n", &[]);
+        check(" ;\n; ", &[]);
         check("SELECT 1", &[("SELECT 1", 1)]);
-        check("SELECT 1;\nSELECT 2;", &[("SELECT 1", 1), ("SELECT 2", 2)]);
-        check("SELECT ';' ; SELECT \"a;b\"", &[("SELECT ';'", 1), ("SELECT \"a;b\"", 1)]);
-        check("-- a; b\nSELECT /* ; */ 1;\n\n  SELECT 2", &[("SELECT /* ; */ 1", 2), ("SELECT 2", 4)]);
-        check("SELECT 'ü;é';SELECT 'x'", &[("SELECT 'ü;é'", 1), ("SELECT 'x'", 1)]);
-        check("SELECT $$a;b$$; SELECT 3", &[("SELECT $$a;b$$", 1), ("SELECT 3", 1)]);
+        check("SELECT 1;SELECT  2 ;", &[("SELECT 1", 1), ("SELECT  2", 1)]);
+        check("\n\n SELECT 1;\n-- two\nSELECT\n 2", &[("SELECT 1", 3), ("SELECT\n 2", 5)]);
+        check("SELECT 'ä;\n''x';\r\nSELECT \"ü;\"\"\"", &[("SELECT 'ä;\n''x'", 1), ("SELECT \"ü;\"\"\"", 3)]);
+        check("SELECT $$;$$; SELECT $a$ ; $$ $a$", &[("SELECT $$;$$", 1), ("SELECT $a$ ; $$ $a$", 1)]);
     }
 
     #[test]
-    fn an_open_quote_is_an_error() {
-        assert!(statements("SELECT 'a").is_err());
+    fn comments_are_no_statements() {
+        check("-- only; a comment", &[]);
+        check("/* a; /* b; */ c; */ ;", &[]);
+        check("SELECT 1 /* ; */ + 2; -- end;", &[("SELECT 1 /* ; */ + 2", 1)]);
+        check("SELECT '--'; SELECT '/*'", &[("SELECT '--'", 1), ("SELECT '/*'", 1)]);
+    }
+
+    #[test]
+    fn what_has_no_end_is_an_error_with_its_line() {
+        for (script, line) in [
+            ("SELECT 1;\nSELECT 'x", 2),
+            ("SELECT 1;\n\nSELECT 'x\n\n\n", 3),
+            ("SELECT 1;\nSELECT \"x\n\n", 2),
+            ("\nSELECT $a$ x\n\n", 2),
+            ("\n/* x\n\n", 2),
+        ] {
+            let error = split(script).unwrap_err();
+            assert!(error.contains(&format!("line {line},")), "{script:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn joined_pieces_come_apart_again() {
+        let pieces = [
+            "SELECT 1",
+            "SELECT ';'",
+            "SELECT \";\"",
+            "SELECT $$ ; $$",
+            "SELECT /* ; */ 2",
+            "SELECT 'é' -- ;\n, 3",
+            "SELECT E'a;b'",
+        ];
+        for first in pieces {
+            for second in pieces {
+                for third in pieces {
+                    let script = format!("{first};\n\t{second} ; {third}");
+                    let found: Vec<&str> = split(&script).unwrap().iter().map(|found| found.text).collect();
+                    assert_eq!(found, [first, second, third], "{script:?}");
+                    let lines: Vec<u64> = split(&script).unwrap().iter().map(|found| found.line).collect();
+                    let newlines = |text: &str| text.matches('\n').count() as u64;
+                    let second_line = 2 + newlines(first);
+                    assert_eq!(lines, [1, second_line, second_line + newlines(second)], "{script:?}");
+                }
+            }
+        }
     }
 }

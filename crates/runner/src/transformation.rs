@@ -1,54 +1,55 @@
-//! Transformations: a script of SQL in one transaction, so that all of it takes effect or none.
+//! A transformation: every statement of its script in one transaction, so that all take effect or none.
 
-use std::time::Instant;
-
-use forebay_core::event::Event;
 use forebay_core::execution::{LogLevel, Status};
 use forebay_core::pool::{connection_schema, global_schema};
+use forebay_core::spec::TaskSpec;
 
-use crate::{Context, Done, Failure, parameters, script};
+use crate::halt::{Halt, check};
+use crate::parameters::Parameters;
+use crate::report::{Report, counted};
+use crate::script::split;
+use crate::{Done, Run};
 
-pub(crate) async fn run(context: &Context<'_>, statement: &str) -> Result<Done, Failure> {
-    let text = parameters::resolve(context, statement).await?;
-    let statements = script::statements(&text).map_err(Failure::Failed)?;
+pub(crate) async fn run(
+    run: &Run<'_>,
+    task: &TaskSpec,
+    script: &str,
+    report: &Report<'_>,
+) -> Result<Done, Halt> {
+    let parameters = Parameters::read(run, task, &[script], report).await?;
+    let script = parameters.fill(script)?;
+    let statements = split(&script)?;
     if statements.is_empty() {
-        return Ok(Done::Skipped("the script has no statement".to_owned()));
+        return Ok(Done::Skipped("the script has no statements".to_owned()));
     }
-    let spec = context.spec;
-    let mut schemas = Vec::new();
-    if let Some(connection) = spec.connection_id {
-        schemas.push(connection_schema(spec.pool_id, connection));
-    }
-    schemas.push(global_schema(spec.pool_id));
-    let task = context.task.id;
-    let mut transaction = context.warehouse.begin(&schemas).await?;
-    for (step, statement) in (0u32..).zip(&statements) {
-        context.check_stop()?;
-        let name = format!("statement {} (line {})", step + 1, statement.line);
-        context.events.record(Event::StepStarted { task, step, name: name.clone() }).await;
-        let began = Instant::now();
-        let done = transaction.execute(&statement.sql, context.stop).await;
-        let seconds = began.elapsed().as_secs_f64();
-        let (status, message, failure) = match done {
+    let pool = run.spec.pool_id;
+    let own = run.spec.connection_id.map(|connection| connection_schema(pool, connection));
+    let schemas: Vec<_> = own.into_iter().chain([global_schema(pool)]).collect();
+    check(run.stop)?;
+    let mut transaction = run.warehouse.begin(&schemas).await?;
+    for (position, statement) in statements.iter().enumerate() {
+        check(run.stop)?;
+        let name = format!("statement {} (line {})", position + 1, statement.line);
+        let step = report.step(position, name.clone()).await;
+        match transaction.execute(statement.text, run.stop).await.map_err(Halt::from) {
             Ok(rows) => {
-                context.log(LogLevel::Info, "STATEMENT_DONE", format!("{name}: {rows} rows in {seconds:.3} s")).await;
-                (Status::Success, format!("{rows} rows in {seconds:.3} s"), None)
+                let rows = counted(rows, "row");
+                report.info("STATEMENT_DONE", format!("{name}: {rows} in {:.3} s", step.seconds())).await;
+                step.finished(Status::Success, Some(rows), None).await;
             }
-            Err(error) => match Failure::from(error) {
-                Failure::Canceled => (Status::Cancel, "cancelled".to_owned(), Some(Failure::Canceled)),
-                Failure::Failed(reason) => {
-                    let text = format!("{name}: {reason}; the whole task was rolled back");
-                    (Status::Fail, reason, Some(Failure::Failed(text)))
-                }
-            },
-        };
-        let message = Some(message);
-        context.events.record(Event::StepFinished { task, step, status, message, receipt: None }).await;
-        if let Some(failure) = failure {
-            return Err(failure);
+            Err(Halt::Canceled) => {
+                step.finished(Status::Cancel, Some("canceled".to_owned()), None).await;
+                return Err(Halt::Canceled);
+            }
+            Err(Halt::Failed(reason)) => {
+                let text = format!("{name}: {reason}");
+                report.log(LogLevel::Error, "STATEMENT_FAILED", text.clone()).await;
+                step.finished(Status::Fail, Some(reason), None).await;
+                return Err(Halt::Failed(format!("{text}; nothing of this transformation was kept")));
+            }
         }
     }
-    context.check_stop()?;
+    check(run.stop)?;
     transaction.commit().await?;
-    Ok(Done::Succeeded)
+    Ok(Done::Success(counted(statements.len() as u64, "statement")))
 }
