@@ -41,7 +41,10 @@ pub(crate) fn router(engine: Engine) -> MapRequest<Router, fn(Request) -> Reques
         .nest("/integration/api", integration());
     let own = Router::new()
         .route("/pools/{pool}/connections", post(connections::create))
-        .route("/pools/{pool}/connections/{id}", get(connections::show).put(connections::update).delete(connections::delete))
+        .route(
+            "/pools/{pool}/connections/{id}",
+            get(connections::show).put(connections::update).delete(connections::delete),
+        )
         .route("/pools/{pool}/connections/{id}/test", post(connections::test))
         .route("/pools/{pool}/query", post(query::query))
         .route("/pools/{pool}/data-models", get(models::list).post(models::create))
@@ -104,7 +107,10 @@ fn integration() -> Router<Engine> {
             get(tasks::statement).put(tasks::set_statement),
         )
         .route("/pools/{pool}/jobs/{job}/extractions/{task}/expanded", get(extractions::expanded))
-        .route("/pools/{pool}/jobs/{job}/extractions/{task}/tables", post(extractions::create).put(extractions::update))
+        .route(
+            "/pools/{pool}/jobs/{job}/extractions/{task}/tables",
+            post(extractions::create).put(extractions::update),
+        )
         .route(
             "/pools/{pool}/jobs/{job}/extractions/{task}/tables/{table}",
             get(extractions::show).delete(extractions::delete),

@@ -1,6 +1,6 @@
 //! The command line.
 
-mod client;
+pub(crate) mod client;
 mod connection;
 mod execution;
 mod job;
@@ -81,7 +81,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let server = Server::start(opened, &listen).await?;
             let mut out = std::io::stdout();
             if let Some(key) = first_key {
-                writeln!(out, "This is the first start. The administrator's API key, shown this once:\n\n  {}\n", key.expose())?;
+                writeln!(
+                    out,
+                    "This is the first start. The administrator's API key, shown this once:\n\n  {}\n",
+                    key.expose()
+                )?;
             }
             writeln!(out, "Forebay listens on http://{}", server.address)?;
             out.flush()?;
@@ -100,7 +104,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 });
                 writeln!(out, "{body}")?;
             } else {
-                writeln!(out, "The data folder {dir} is ready. The administrator's API key, shown this once:\n\n  {}", first.secret.expose())?;
+                writeln!(
+                    out,
+                    "The data folder {dir} is ready. The administrator's API key, shown this once:\n\n  {}",
+                    first.secret.expose()
+                )?;
             }
         }
         Command::Demo(arguments) => return demo::run(arguments).await,

@@ -95,12 +95,12 @@ fn id(value: &Value) -> anyhow::Result<String> {
 async fn set_up(client: &Client, source: &Path) -> anyhow::Result<(String, String)> {
     let pool = id(&client.post("/integration/api/pools", &json!({"name": "Order to cash"})).await?)?;
     let connection = json!({"name": "ERP", "type": "SQLITE", "configuration": {"path": source}});
-    let connection = id(&client.post(&format!("/forebay/api/v1/pools/{pool}/connections"), &connection).await?)?;
+    let connection =
+        id(&client.post(&format!("/forebay/api/v1/pools/{pool}/connections"), &connection).await?)?;
     let jobs = format!("/integration/api/pools/{pool}/jobs");
     let job = id(&client.post(&jobs, &json!({"name": "Load", "dataSourceId": connection})).await?)?;
     let tasks = format!("{jobs}/{job}/tasks/");
-    let extraction =
-        id(&client.post(&tasks, &json!({"taskType": "EXTRACTION", "name": "Extract"})).await?)?;
+    let extraction = id(&client.post(&tasks, &json!({"taskType": "EXTRACTION", "name": "Extract"})).await?)?;
     let tables: Vec<Value> = sample::TABLES
         .iter()
         .map(|table| json!({"tableName": table, "changeDateColumn": "updated_at"}))

@@ -50,9 +50,12 @@ pub(crate) struct Opened {
 /// Opens the data folder, or makes it.
 pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
     let dir = &options.data_dir;
-    std::fs::create_dir_all(dir).with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
+    std::fs::create_dir_all(dir)
+        .with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
     let lock = lock(dir)?;
-    let store = Store::open(dir).await.with_context(|| format!("the metadata in {} cannot be opened", dir.display()))?;
+    let store = Store::open(dir)
+        .await
+        .with_context(|| format!("the metadata in {} cannot be opened", dir.display()))?;
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let limits = Limits { threads, memory_bytes: options.memory_mib * 1024 * 1024 };
     let plane = Arc::new(LocalPlane::new(&dir.join("pools"), limits));
@@ -87,7 +90,8 @@ pub(crate) struct Server {
 impl Server {
     /// Begins to listen and to run what is queued.
     pub(crate) async fn start(opened: Opened, listen: &str) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = Stop::new();
         let engine = opened.engine.clone();

@@ -51,9 +51,11 @@ impl LocalPlane {
         }
         let dir = self.dir.join(pool.to_string());
         let limits = self.limits.clone();
-        let opened = tokio::task::spawn_blocking(move || DuckDb::open(&dir, &global_schema(pool), limits)).await;
+        let opened =
+            tokio::task::spawn_blocking(move || DuckDb::open(&dir, &global_schema(pool), limits)).await;
         let warehouse = opened.map_err(|error| {
-            WarehouseError::new(WarehouseErrorKind::Internal, "the warehouse could not be opened").caused_by(error)
+            WarehouseError::new(WarehouseErrorKind::Internal, "the warehouse could not be opened")
+                .caused_by(error)
         })??;
         open.insert(pool, Arc::clone(&warehouse));
         Ok(warehouse)
@@ -64,7 +66,9 @@ impl LocalPlane {
 impl DataPlane for LocalPlane {
     async fn run(&self, spec: &ExecutionSpec, events: &dyn EventSink, stop: &Stop) -> Outcome {
         match self.warehouse(spec.pool_id).await {
-            Ok(warehouse) => forebay_runner::run(spec, &forebay_sources::open, &*warehouse, events, stop).await,
+            Ok(warehouse) => {
+                forebay_runner::run(spec, &forebay_sources::open, &*warehouse, events, stop).await
+            }
             Err(error) => {
                 tracing::error!(data_pool.id = %spec.pool_id, error = &error as &dyn std::error::Error, "a warehouse cannot be opened");
                 Outcome::Failed(error.message)

@@ -6,9 +6,103 @@ use sqlparser::dialect::Dialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
+/// The longest condition: a chain of operators is a tree as deep as the chain is long.
+const LIMIT: usize = 65_536;
+
 /// Checks one expression of a dialect and renders it anew; `field` is what the error calls it.
 pub(crate) fn checked(dialect: &dyn Dialect, field: &str, sql: &str) -> Result<String, SourceError> {
-    let _ = (dialect, field, sql, Token::EOF);
-    let _ = Parser::new(dialect);
-    Err(SourceError::new(SourceErrorKind::Invalid, "not written yet"))
+    let refused = |reason: String| {
+        SourceError::new(
+            SourceErrorKind::Invalid,
+            format!(
+                "{field}: {reason}. Write one SQL condition of the source, such as status = 'OPEN', \
+                 without a semicolon after it"
+            ),
+        )
+    };
+    if sql.trim().is_empty() {
+        return Err(refused("the condition is empty".to_owned()));
+    }
+    if sql.len() > LIMIT {
+        return Err(refused(format!("the condition is longer than {LIMIT} bytes")));
+    }
+    // The parser's messages end with the line and column where it stopped.
+    let mut parser =
+        Parser::new(dialect).try_with_sql(sql).map_err(|error| refused(reason(&error.to_string())))?;
+    let expression = parser.parse_expr().map_err(|error| refused(reason(&error.to_string())))?;
+    let rest = parser.next_token();
+    if rest.token != Token::EOF {
+        return Err(refused(format!(
+            "the condition goes on with {} at line {}, column {}, where it should end",
+            rest.token, rest.span.start.line, rest.span.start.column
+        )));
+    }
+    Ok(expression.to_string())
+}
+
+fn reason(message: &str) -> String {
+    let message = message.trim_start_matches("sql parser error: ").trim_start_matches("SQL parser error: ");
+    if message.contains("Line: ") {
+        message.to_owned()
+    } else {
+        format!("{message} (at the end of the condition)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(sql: &str, expected: Result<&str, &str>) {
+        for dialect in [&SQLiteDialect {} as &dyn Dialect, &PostgreSqlDialect {}] {
+            let found = checked(dialect, "filter", sql);
+            match (&found, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(error), Err(part)) => {
+                    assert_eq!(error.kind, SourceErrorKind::Invalid);
+                    assert!(error.message.starts_with("filter: "), "{error}");
+                    assert!(error.message.contains(part), "{error}");
+                    assert!(error.message.contains("Write one SQL condition"), "{error}");
+                }
+                _ => panic!("{sql:?} gave {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn one_expression_is_rendered_anew() {
+        check("a = 'x' -- y", Ok("a = 'x'"));
+        check("a /* b */ = 1", Ok("a = 1"));
+        check("(a = 1 OR b IN ('x', 'it''s'))", Ok("(a = 1 OR b IN ('x', 'it''s'))"));
+        check("\"Ünï\" LIKE 'a;b--c%'", Ok("\"Ünï\" LIKE 'a;b--c%'"));
+        check("exists (select 1 from t where t.id = u.id)", Ok("EXISTS (SELECT 1 FROM t WHERE t.id = u.id)"));
+    }
+
+    #[test]
+    fn the_longest_chain_does_not_break_the_stack() {
+        let chain = format!("1{}", "+1".repeat((LIMIT - 1) / 2));
+        std::thread::spawn(move || assert!(checked(&SQLiteDialect {}, "filter", &chain).is_ok()))
+            .join()
+            .unwrap();
+        check(&"1 ".repeat(LIMIT), Err("longer than"));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        check("1=1; DROP TABLE x", Err("line 1, column 4"));
+        check("1=1;", Err("goes on with ;"));
+        check("a = 1) OR (1 = 1", Err("goes on with )"));
+        check("(a = 1", Err("Expected: )"));
+        check("", Err("empty"));
+        check("  \n ", Err("empty"));
+        check("-- only a comment", Err("filter: "));
+        check("a = 'x", Err("Unterminated string"));
+        check("a = 1 /* open", Err("comment"));
+        check("a = 1 ORDER BY b", Err("goes on with ORDER"));
+        check("a = 1 UNION SELECT 1", Err("goes on with UNION"));
+        check(&format!("{}1{}", "(".repeat(5000), ")".repeat(5000)), Err("recursion"));
+    }
 }

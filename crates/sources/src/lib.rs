@@ -4,6 +4,7 @@
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::source::{Source, SourceError};
 
+mod choice;
 mod files;
 mod filter;
 mod iso;

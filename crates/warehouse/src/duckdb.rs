@@ -52,7 +52,8 @@ impl DuckDb {
                 .with("autoload_known_extensions", "false")?
                 .with("preserve_insertion_order", "true")
         };
-        let root = Connection::open_with_flags(dir.join("pool.duckdb"), config().map_err(failed)?).map_err(failed)?;
+        let root = Connection::open_with_flags(dir.join("pool.duckdb"), config().map_err(failed)?)
+            .map_err(failed)?;
         prepare(&root, global)?;
         crate::publish::remove_leftovers(dir)?;
         Ok(Arc::new(Self { root: Mutex::new(root), dir: dir.to_owned() }))
@@ -73,7 +74,10 @@ fn prepare(root: &Connection, global: &Identifier) -> Result<(), WarehouseError>
         global = global.quoted(),
     ))
     .map_err(failed)?;
-    let find = format!("SELECT schema_name, table_name FROM duckdb_tables() WHERE starts_with(table_name, {})", literal(STAGING));
+    let find = format!(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE starts_with(table_name, {})",
+        literal(STAGING)
+    );
     let mut statement = root.prepare(&find).map_err(failed)?;
     let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
     let leftovers = rows.and_then(Iterator::collect::<duckdb::Result<Vec<_>>>).map_err(failed)?;
@@ -82,7 +86,8 @@ fn prepare(root: &Connection, global: &Identifier) -> Result<(), WarehouseError>
         root.execute_batch(&format!("DROP TABLE {name}")).map_err(failed)?;
     }
     // One way, for every connection of this instance: no files, no network, no other settings.
-    root.execute_batch("SET enable_external_access = false; SET lock_configuration = true").map_err(failed)?;
+    root.execute_batch("SET enable_external_access = false; SET lock_configuration = true")
+        .map_err(failed)?;
     for (setting, expected) in [
         ("enable_external_access", "false"),
         ("lock_configuration", "true"),
@@ -143,11 +148,13 @@ impl Warehouse for DuckDb {
                  WHERE schema_name = ? AND table_name = ?"
             );
             let mut statement = connection.prepare(&find).map_err(failed)?;
-            let rows = statement.query_map([table.schema.as_str(), table.name.as_str()], |row| row.get::<_, String>(0));
+            let rows = statement
+                .query_map([table.schema.as_str(), table.name.as_str()], |row| row.get::<_, String>(0));
             let found = rows.and_then(|mut rows| rows.next().transpose()).map_err(failed)?;
             found
                 .map(|text| {
-                    serde_json::from_str(&text).map_err(|error| internal("a checkpoint cannot be read").caused_by(error))
+                    serde_json::from_str(&text)
+                        .map_err(|error| internal("a checkpoint cannot be read").caused_by(error))
                 })
                 .transpose()
         };
@@ -163,7 +170,9 @@ impl Warehouse for DuckDb {
     }
 
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
-        with_connection(self.connect()?, stop, move |connection| crate::query::run(connection, &query)).await.0
+        with_connection(self.connect()?, stop, move |connection| crate::query::run(connection, &query))
+            .await
+            .0
     }
 
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
@@ -188,14 +197,23 @@ fn tables(connection: &Connection) -> Result<Vec<PoolTable>, WarehouseError> {
     );
     let mut statement = connection.prepare(&find).map_err(failed)?;
     let rows = statement.query_map([], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?, row.get::<_, bool>(4)?))
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, String>(1)?,
+            row.get::<_, String>(2)?,
+            row.get::<_, String>(3)?,
+            row.get::<_, bool>(4)?,
+        ))
     });
     let rows = rows.and_then(Iterator::collect::<duckdb::Result<Vec<_>>>).map_err(failed)?;
     let mut tables: Vec<PoolTable> = Vec::new();
     for (schema, table, column, type_name, is_view) in rows {
         let name = |text: &str| {
             Identifier::parse("name", text).map_err(|error| {
-                WarehouseError::new(WarehouseErrorKind::Invalid, format!("`{text}` is no name to show: {error}"))
+                WarehouseError::new(
+                    WarehouseErrorKind::Invalid,
+                    format!("`{text}` is no name to show: {error}"),
+                )
             })
         };
         let found = WarehouseTable { schema: name(&schema)?, name: name(&table)? };

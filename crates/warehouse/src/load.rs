@@ -11,8 +11,8 @@ use forebay_core::name::{Identifier, quote};
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
-    CHANGE_DATE_COLUMN, Key, LoadReport, LoadSpec, TableLoad, WarehouseError, WarehouseErrorKind, WarehouseTable,
-    WriteMode,
+    CHANGE_DATE_COLUMN, Key, LoadReport, LoadSpec, TableLoad, WarehouseError, WarehouseErrorKind,
+    WarehouseTable, WriteMode,
 };
 
 use crate::columns::{Fit, column_type, fit};
@@ -32,15 +32,23 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) async fn begin(connection: Connection, spec: LoadSpec) -> Result<Self, WarehouseError> {
         let name = format!("{STAGING}{}", uuid::Uuid::new_v4().simple());
-        let name = Identifier::parse("staging", &name).map_err(|error| internal("a staging name").caused_by(error))?;
+        let name = Identifier::parse("staging", &name)
+            .map_err(|error| internal("a staging name").caused_by(error))?;
         let staging = WarehouseTable { schema: spec.table.schema.clone(), name };
-        let change_date = Field::new(CHANGE_DATE_COLUMN, DataType::Timestamp(TimeUnit::Microsecond, None), false);
-        let mut fields: Vec<Field> = spec.columns.fields().iter().map(|field| field.as_ref().clone()).collect();
+        let change_date =
+            Field::new(CHANGE_DATE_COLUMN, DataType::Timestamp(TimeUnit::Microsecond, None), false);
+        let mut fields: Vec<Field> =
+            spec.columns.fields().iter().map(|field| field.as_ref().clone()).collect();
         fields.push(change_date);
         let mut columns = Vec::new();
         for field in &fields {
             let kind = column_type(field.data_type()).ok_or_else(|| {
-                let text = format!("{}.{}: the type {} cannot be kept", spec.table.name, field.name(), field.data_type());
+                let text = format!(
+                    "{}.{}: the type {} cannot be kept",
+                    spec.table.name,
+                    field.name(),
+                    field.data_type()
+                );
                 WarehouseError::new(WarehouseErrorKind::Invalid, text)
             })?;
             columns.push(format!("{} {kind}", quote(field.name())));
@@ -97,7 +105,11 @@ impl TableLoad for Load {
         .await
     }
 
-    async fn commit(mut self: Box<Self>, checkpoint: &Checkpoint, stop: &Stop) -> Result<LoadReport, WarehouseError> {
+    async fn commit(
+        mut self: Box<Self>,
+        checkpoint: &Checkpoint,
+        stop: &Stop,
+    ) -> Result<LoadReport, WarehouseError> {
         let checkpoint =
             serde_json::to_string(checkpoint).map_err(|error| internal("a checkpoint").caused_by(error))?;
         let (staging, spec) = (self.staging.clone(), self.spec.clone());
@@ -135,9 +147,11 @@ fn show(
     let execute = |sql: String| connection.execute(&sql, []).map_err(failed);
     let columns = table_columns(connection, &spec.table)?;
     let staged = count(connection, &format!("SELECT count(*) FROM {from}"))?;
-    let before = if columns.is_empty() { 0 } else { count(connection, &format!("SELECT count(*) FROM {to}"))? };
+    let before =
+        if columns.is_empty() { 0 } else { count(connection, &format!("SELECT count(*) FROM {to}"))? };
     let mut changes = Vec::new();
-    let (mut inserted, mut updated, mut deleted) = (0, 0, 0);
+    let inserted;
+    let (mut updated, mut deleted) = (0, 0);
     match &spec.mode {
         WriteMode::Merge { key, order } => {
             keep_last(connection, staging, key, order.as_ref())?;
@@ -155,12 +169,15 @@ fn show(
                 let on = on.join(" AND ");
                 updated = count(
                     connection,
-                    &format!("SELECT count(*) FROM {from} AS staged WHERE EXISTS (SELECT 1 FROM {to} AS target WHERE {on})"),
+                    &format!(
+                        "SELECT count(*) FROM {from} AS staged WHERE EXISTS (SELECT 1 FROM {to} AS target WHERE {on})"
+                    ),
                 )?;
                 inserted = unique - updated;
                 // Removing and adding is what DuckDB does for an update of whole rows anyway. A key
                 // that the target had more than once is one row afterwards.
-                let gone = execute(format!("DELETE FROM {to} AS target USING {from} AS staged WHERE {on}"))? as u64;
+                let gone =
+                    execute(format!("DELETE FROM {to} AS target USING {from} AS staged WHERE {on}"))? as u64;
                 deleted = gone - updated;
                 execute(format!("INSERT INTO {to} BY NAME SELECT * FROM {from}"))?;
             }
@@ -204,7 +221,10 @@ fn show(
 }
 
 /// Names and types of a table's columns; none when it is missing.
-fn table_columns(connection: &Connection, table: &WarehouseTable) -> Result<Vec<(String, String)>, WarehouseError> {
+fn table_columns(
+    connection: &Connection,
+    table: &WarehouseTable,
+) -> Result<Vec<(String, String)>, WarehouseError> {
     let bound = [table.schema.as_str(), table.name.as_str()];
     let find = "SELECT count(*) FROM duckdb_views() WHERE schema_name = ? AND view_name = ?";
     let views: i64 = connection.query_row(find, bound, |row| row.get(0)).map_err(failed)?;
@@ -219,7 +239,11 @@ fn table_columns(connection: &Connection, table: &WarehouseTable) -> Result<Vec<
     rows.and_then(Iterator::collect).map_err(failed)
 }
 
-fn rename(connection: &Connection, staging: &WarehouseTable, table: &WarehouseTable) -> Result<(), WarehouseError> {
+fn rename(
+    connection: &Connection,
+    staging: &WarehouseTable,
+    table: &WarehouseTable,
+) -> Result<(), WarehouseError> {
     let rename = format!("ALTER TABLE {} RENAME TO {}", qualified(staging), table.name.quoted());
     connection.execute_batch(&rename).map_err(failed)
 }
@@ -266,12 +290,18 @@ fn evolve(
         match columns.iter().find(|(other, _)| same(name, other)) {
             None => {
                 alter.push(format!("ALTER TABLE {} ADD COLUMN {} {kind}", qualified(table), quote(name)));
-                changes.push(format!("column {name} ({kind}) was added; older rows have NULL until the next FULL"));
+                changes.push(format!(
+                    "column {name} ({kind}) was added; older rows have NULL until the next FULL"
+                ));
             }
             Some((_, old)) => match fit(old, kind) {
                 Fit::Fits => {}
                 Fit::Widens => {
-                    alter.push(format!("ALTER TABLE {} ALTER COLUMN {} TYPE {kind}", qualified(table), quote(name)));
+                    alter.push(format!(
+                        "ALTER TABLE {} ALTER COLUMN {} TYPE {kind}",
+                        qualified(table),
+                        quote(name)
+                    ));
                     changes.push(format!("column {name} was widened from {old} to {kind}"));
                 }
                 Fit::Differs => broken.push(format!("{name} was {old} and is {kind}")),

@@ -40,7 +40,9 @@ pub(crate) fn remove_leftovers(dir: &Path) -> Result<(), WarehouseError> {
 }
 
 fn entries(dir: &Path) -> Result<Vec<std::path::PathBuf>, WarehouseError> {
-    let read = || -> std::io::Result<Vec<_>> { fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect() };
+    let read = || -> std::io::Result<Vec<_>> {
+        fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    };
     read().map_err(|error| io("the models' folder cannot be read", error))
 }
 
@@ -65,7 +67,8 @@ pub(crate) fn run(
     let written = write_tables(connection, &unfinished, before.as_deref(), model, stop);
     drop(connection.execute_batch("ROLLBACK"));
     let finished = written.and_then(|report| {
-        show(dir, &unfinished, version, model, &report).map_err(|error| io("a model version cannot be shown", error))?;
+        show(dir, &unfinished, version, model, &report)
+            .map_err(|error| io("a model version cannot be shown", error))?;
         Ok(report)
     });
     if finished.is_err() {
@@ -88,10 +91,13 @@ fn write_tables(
             return Err(WarehouseError::new(WarehouseErrorKind::Canceled, "cancelled"));
         }
         let file = format!("{}.parquet", table.id);
-        let kept = before.map(|before| before.join(&file)).filter(|kept| table.refresh == Refresh::Keep && kept.exists());
+        let kept = before
+            .map(|before| before.join(&file))
+            .filter(|kept| table.refresh == Refresh::Keep && kept.exists());
         match kept {
             Some(kept) => {
-                fs::hard_link(&kept, unfinished.join(&file)).map_err(|error| io("a kept table cannot be linked", error))?;
+                fs::hard_link(&kept, unfinished.join(&file))
+                    .map_err(|error| io("a kept table cannot be linked", error))?;
                 let reader = File::open(&kept).map_err(|error| io("a kept table cannot be read", error))?;
                 let reader = parquet::file::reader::FileReader::metadata(
                     &parquet::file::serialized_reader::SerializedFileReader::new(reader)
@@ -114,14 +120,18 @@ fn write_tables(
 }
 
 fn write_table(connection: &Connection, file: &Path, table: &PublishedTable) -> Result<u64, WarehouseError> {
-    let mut statement = connection.prepare(&format!("SELECT * FROM {}", qualified(&table.table))).map_err(failed)?;
+    let mut statement =
+        connection.prepare(&format!("SELECT * FROM {}", qualified(&table.table))).map_err(failed)?;
     let stream = statement.stream_arrow([]).map_err(failed)?;
     let out = File::create(file).map_err(|error| io("a model table cannot be written", error))?;
     let level = ZstdLevel::try_new(1).map_err(|error| internal("a compression level").caused_by(error))?;
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
     let parquet = |error: parquet::errors::ParquetError| {
-        WarehouseError::new(WarehouseErrorKind::Unavailable, format!("{} cannot be written: {error}", table.alias))
-            .caused_by(error)
+        WarehouseError::new(
+            WarehouseErrorKind::Unavailable,
+            format!("{} cannot be written: {error}", table.alias),
+        )
+        .caused_by(error)
     };
     let mut writer = ArrowWriter::try_new(out, stream.get_schema(), Some(properties)).map_err(parquet)?;
     let mut rows = 0;
@@ -184,10 +194,14 @@ fn check_primary_key(
         return Ok(());
     }
     let key = list(&table.primary_key);
-    let twice = format!("SELECT count(*) FROM (SELECT 1 FROM {} GROUP BY {key} HAVING count(*) > 1)", qualified(&table.table));
+    let twice = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM {} GROUP BY {key} HAVING count(*) > 1)",
+        qualified(&table.table)
+    );
     let twice: i64 = connection.query_row(&twice, [], |row| row.get(0)).map_err(failed)?;
     if twice > 0 {
-        warnings.push(format!("{}: {twice} values of the primary key ({key}) come more than once", table.alias));
+        warnings
+            .push(format!("{}: {twice} values of the primary key ({key}) come more than once", table.alias));
     }
     Ok(())
 }
@@ -199,7 +213,11 @@ fn check_foreign_key(
     warnings: &mut Vec<String>,
 ) -> Result<(), WarehouseError> {
     let find = |id| {
-        model.tables.iter().find(|table| table.id == id).ok_or_else(|| internal("a relation names no table of the model"))
+        model
+            .tables
+            .iter()
+            .find(|table| table.id == id)
+            .ok_or_else(|| internal("a relation names no table of the model"))
     };
     let (source, target) = (find(key.source)?, find(key.target)?);
     let on: Vec<String> = key
@@ -207,7 +225,8 @@ fn check_foreign_key(
         .iter()
         .map(|(one, many)| format!("one.{} = many.{}", one.quoted(), many.quoted()))
         .collect();
-    let missing: Vec<String> = key.columns.iter().map(|(_, many)| format!("many.{} IS NOT NULL", many.quoted())).collect();
+    let missing: Vec<String> =
+        key.columns.iter().map(|(_, many)| format!("many.{} IS NOT NULL", many.quoted())).collect();
     let orphans = format!(
         "SELECT count(*) FROM {} AS many WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS one WHERE {})",
         qualified(&target.table),
@@ -227,7 +246,11 @@ fn check_foreign_key(
     );
     let twice: i64 = connection.query_row(&twice, [], |row| row.get(0)).map_err(failed)?;
     if twice > 0 {
-        warnings.push(format!("{}: {twice} values of {} come more than once on the 1 side of a relation", source.alias, list(&one)));
+        warnings.push(format!(
+            "{}: {twice} values of {} come more than once on the 1 side of a relation",
+            source.alias,
+            list(&one)
+        ));
     }
     Ok(())
 }

@@ -25,15 +25,41 @@ pub(crate) fn list(columns: &[Identifier]) -> String {
 
 /// The setting that looks unqualified names up in these schemas, in order.
 pub(crate) fn search_path(schemas: &[Identifier]) -> String {
-    format!("SET search_path = {}", literal(&schemas.iter().map(Identifier::quoted).collect::<Vec<_>>().join(",")))
+    format!(
+        "SET search_path = {}",
+        literal(&schemas.iter().map(Identifier::quoted).collect::<Vec<_>>().join(","))
+    )
 }
 
 /// What changes the session or the instance instead of the pool's data; the engine itself refuses
 /// files, network and configuration besides.
 const REFUSED: [&str; 26] = [
-    "ATTACH", "DETACH", "INSTALL", "LOAD", "COPY", "EXPORT", "IMPORT", "PRAGMA", "SET", "RESET", "CALL", "USE",
-    "CHECKPOINT", "FORCE", "BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "VACUUM", "PREPARE", "EXECUTE",
-    "DEALLOCATE", "SECRET", "UPDATE EXTENSIONS",
+    "ATTACH",
+    "DETACH",
+    "INSTALL",
+    "LOAD",
+    "COPY",
+    "EXPORT",
+    "IMPORT",
+    "PRAGMA",
+    "SET",
+    "RESET",
+    "CALL",
+    "USE",
+    "CHECKPOINT",
+    "FORCE",
+    "BEGIN",
+    "START",
+    "COMMIT",
+    "END",
+    "ROLLBACK",
+    "ABORT",
+    "VACUUM",
+    "PREPARE",
+    "EXECUTE",
+    "DEALLOCATE",
+    "SECRET",
+    "UPDATE EXTENSIONS",
 ];
 
 /// What a read-only query may begin with.
@@ -47,7 +73,8 @@ fn invalid(message: String) -> WarehouseError {
 fn tokens(sql: &str) -> Result<Vec<Token>, WarehouseError> {
     let tokens = Tokenizer::new(&DuckDbDialect {}, sql).tokenize();
     let tokens = tokens.map_err(|error| invalid(format!("the statement cannot be read: {error}")))?;
-    let tokens: Vec<Token> = tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
+    let tokens: Vec<Token> =
+        tokens.into_iter().filter(|token| !matches!(token, Token::Whitespace(_))).collect();
     let own = tokens.iter().any(|token| match token {
         Token::Word(word) => word.value.to_ascii_lowercase().starts_with(OWN_SCHEMA),
         _ => false,
@@ -69,7 +96,9 @@ fn first_word(tokens: &[Token]) -> String {
 pub(crate) fn check_statement(sql: &str) -> Result<(), WarehouseError> {
     let word = first_word(&tokens(sql)?);
     if REFUSED.contains(&word.as_str()) {
-        return Err(invalid(format!("{word} is not allowed in a transformation; it may only work on the pool's tables")));
+        return Err(invalid(format!(
+            "{word} is not allowed in a transformation; it may only work on the pool's tables"
+        )));
     }
     Ok(())
 }
@@ -87,6 +116,9 @@ pub(crate) fn check_query(sql: &str) -> Result<(), WarehouseError> {
     if READING.contains(&word.as_str()) {
         Ok(())
     } else {
-        Err(invalid("a query must begin with SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW, EXPLAIN, SUMMARIZE or TABLE".to_owned()))
+        Err(invalid(
+            "a query must begin with SELECT, WITH, FROM, VALUES, DESCRIBE, SHOW, EXPLAIN, SUMMARIZE or TABLE"
+                .to_owned(),
+        ))
     }
 }

@@ -17,7 +17,10 @@ pub(crate) struct UserTransaction {
 }
 
 impl UserTransaction {
-    pub(crate) async fn begin(connection: Connection, schemas: &[Identifier]) -> Result<Self, WarehouseError> {
+    pub(crate) async fn begin(
+        connection: Connection,
+        schemas: &[Identifier],
+    ) -> Result<Self, WarehouseError> {
         let path = search_path(schemas);
         let schemas: Vec<String> =
             schemas.iter().map(|schema| format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted())).collect();

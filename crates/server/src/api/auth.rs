@@ -22,10 +22,12 @@ impl FromRequestParts<Engine> for Auth {
         let unauthenticated = || Problem::from(Error::Unauthenticated).into_response();
         let value = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthenticated)?;
         let malformed = || {
-            let text = "The Authorization header must be `Bearer <token>` or `AppKey <key>` (case-insensitive)";
+            let text =
+                "The Authorization header must be `Bearer <token>` or `AppKey <key>` (case-insensitive)";
             (StatusCode::UNAUTHORIZED, text).into_response()
         };
-        let (prefix, secret) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
+        let (prefix, secret) =
+            value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
         let kind = match prefix.to_ascii_lowercase().as_str() {
             "bearer" => KeyKind::User,
             "appkey" => KeyKind::Application,

@@ -19,7 +19,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         match serde_json::from_slice(&bytes) {
             Ok(body) => Ok(Self(body)),
             Err(error) => {
-                Err(Problem::from(Error::invalid("body", format!("is not the JSON expected: {error}"))).into_response())
+                Err(Problem::from(Error::invalid("body", format!("is not the JSON expected: {error}")))
+                    .into_response())
             }
         }
     }

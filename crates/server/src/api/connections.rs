@@ -89,12 +89,12 @@ impl ConnectionBody {
                     ssl_mode: given.ssl_mode.or(old.map(|old| old.ssl_mode)).unwrap_or(SslMode::Disable),
                 })
             }
-            Some("SQLITE") => {
-                ConnectionConfig::Sqlite(SqliteConfig { path: needed("configuration.path", given.path)?.into() })
-            }
-            Some("FILES") => {
-                ConnectionConfig::Files(FilesConfig { path: needed("configuration.path", given.path)?.into() })
-            }
+            Some("SQLITE") => ConnectionConfig::Sqlite(SqliteConfig {
+                path: needed("configuration.path", given.path)?.into(),
+            }),
+            Some("FILES") => ConnectionConfig::Files(FilesConfig {
+                path: needed("configuration.path", given.path)?.into(),
+            }),
             _ => return Err(Error::invalid("type", "must be POSTGRESQL, SQLITE or FILES")),
         };
         Ok(NewConnection { name: Name::parse("name", &needed("name", name)?)?, config, algorithm })

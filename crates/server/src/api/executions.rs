@@ -120,7 +120,10 @@ impl Configuration {
                 let only = set(part.load_only_subset_of_tables)
                     .then(|| parsed("extractions.tables", part.tables))
                     .transpose()?;
-                parts.push(TaskSelection { task: one("extractions.extractionId", &part.extraction_id)?, only });
+                parts.push(TaskSelection {
+                    task: one("extractions.extractionId", &part.extraction_id)?,
+                    only,
+                });
             }
             selection.extractions = Some(parts);
         }

@@ -98,11 +98,12 @@ impl TableBody {
             )?,
         };
         let parameter = |text: Option<String>| given(text).map(|name| format!("<%={name}%>"));
-        let creation_date = identifier("creationDateColumn", self.creation_date_column)?.map(|column| DateFilter {
-            column,
-            from: given(self.creation_date_value_start).or(parameter(self.creation_date_parameter_start)),
-            until: given(self.creation_date_value_end).or(parameter(self.creation_date_parameter_end)),
-        });
+        let creation_date =
+            identifier("creationDateColumn", self.creation_date_column)?.map(|column| DateFilter {
+                column,
+                from: given(self.creation_date_value_start).or(parameter(self.creation_date_parameter_start)),
+                until: given(self.creation_date_value_end).or(parameter(self.creation_date_parameter_end)),
+            });
         let change_date = match identifier("changeDateColumn", self.change_date_column)? {
             None => None,
             Some(column) => {
@@ -218,7 +219,10 @@ fn max_string_length(settings: &[Setting]) -> Result<Option<u32>> {
                 };
                 let value = value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0);
                 length = Some(value.ok_or_else(|| {
-                    Error::invalid("connectorSpecificConfiguration.MAX_STRING_LENGTH", "must be a number above 0")
+                    Error::invalid(
+                        "connectorSpecificConfiguration.MAX_STRING_LENGTH",
+                        "must be a number above 0",
+                    )
                 })?);
             }
             // The batch size is Forebay's own business, and no result depends on it.
@@ -290,7 +294,9 @@ fn transport(task: &Task, table: &TableExtraction) -> Value {
 fn tables(task: &Task) -> Result<&[TableExtraction]> {
     match &task.kind {
         TaskKind::Extraction(tables) => Ok(tables),
-        TaskKind::Transformation(_) | TaskKind::DataModelLoad(_) => Err(Error::not_found(Kind::Task, task.id)),
+        TaskKind::Transformation(_) | TaskKind::DataModelLoad(_) => {
+            Err(Error::not_found(Kind::Task, task.id))
+        }
     }
 }
 
@@ -357,8 +363,6 @@ pub(crate) async fn delete(
     Auth(caller): Auth,
     Path((pool, job, task, table)): Path<(String, String, String, String)>,
 ) -> Reply<StatusCode> {
-    engine
-        .delete_table_extraction(&caller, pool.parse()?, job.parse()?, &task, table.parse()?)
-        .await?;
+    engine.delete_table_extraction(&caller, pool.parse()?, job.parse()?, &task, table.parse()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

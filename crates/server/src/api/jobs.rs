@@ -49,7 +49,8 @@ pub(crate) async fn create(
     Path(pool): Path<String>,
     Body(body): Body<JobBody>,
 ) -> Reply<Json<Value>> {
-    let name = Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
+    let name =
+        Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
     let connection = body.data_source_id.as_deref().map(str::parse::<DataConnectionId>).transpose()?;
     let job = engine.create_data_job(&caller, pool.parse()?, name, connection).await?;
     Ok(Json(transport(&job, None)))

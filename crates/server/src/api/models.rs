@@ -60,7 +60,11 @@ impl ModelBody {
                 id: ModelTableId::random(),
                 connection_id: table.connection_id.as_deref().map(str::parse).transpose()?,
                 table: Identifier::parse("tables.name", &table.name)?,
-                alias: table.alias.as_deref().map(|alias| Identifier::parse("tables.alias", alias)).transpose()?,
+                alias: table
+                    .alias
+                    .as_deref()
+                    .map(|alias| Identifier::parse("tables.alias", alias))
+                    .transpose()?,
                 primary_key: key.collect::<Result<_>>()?,
             });
         }
@@ -104,8 +108,11 @@ fn view(model: &DataModel) -> Value {
         .foreign_keys
         .iter()
         .map(|key| {
-            let pairs: Vec<Value> =
-                key.columns.iter().map(|(source, target)| json!({"source": source, "target": target})).collect();
+            let pairs: Vec<Value> = key
+                .columns
+                .iter()
+                .map(|(source, target)| json!({"source": source, "target": target}))
+                .collect();
             json!({"sourceTableId": key.source, "targetTableId": key.target, "columns": pairs})
         })
         .collect();

@@ -46,7 +46,8 @@ pub(crate) async fn create(
     Auth(caller): Auth,
     Body(body): Body<PoolBody>,
 ) -> Reply<Json<Value>> {
-    let name = Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
+    let name =
+        Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
     Ok(Json(transport(&engine.create_data_pool(&caller, name, body.description).await?)))
 }
 

@@ -25,17 +25,24 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code, title) = match &self.0 {
             Error::NotFound { .. } => (StatusCode::NOT_FOUND, "GENERAL_NOTFOUND_PATH", "Not found"),
-            Error::Invalid { .. } => (StatusCode::BAD_REQUEST, "GENERAL_PARAMETER_MISSMATCH", "Invalid request"),
+            Error::Invalid { .. } => {
+                (StatusCode::BAD_REQUEST, "GENERAL_PARAMETER_MISSMATCH", "Invalid request")
+            }
             Error::Refused { .. } => (StatusCode::BAD_REQUEST, "GENERAL_REFUSED", "Refused"),
             Error::Conflict { .. } => (StatusCode::CONFLICT, "GENERAL_CONFLICT", "Conflict"),
             Error::ExecutionIsLive { .. } => (StatusCode::CONFLICT, "EXECUTION_IS_LIVE", "Already running"),
             Error::Unauthenticated => {
                 // The body that the common error catalogue gives for missing credentials.
-                return (StatusCode::UNAUTHORIZED, axum::Json(json!({"error": "Unauthorized"}))).into_response();
+                return (StatusCode::UNAUTHORIZED, axum::Json(json!({"error": "Unauthorized"})))
+                    .into_response();
             }
             Error::Forbidden(_) => (StatusCode::FORBIDDEN, "ADMIN_ACCESS_ERROR", "No permission"),
-            Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "GENERAL_UNAVAILABLE", "Unavailable"),
-            Error::Internal { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "ADMIN_FATAL_ERROR", "Internal error"),
+            Error::Unavailable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "GENERAL_UNAVAILABLE", "Unavailable")
+            }
+            Error::Internal { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "ADMIN_FATAL_ERROR", "Internal error")
+            }
         };
         let reference = forebay_core::id::LogMessageId::random().to_string();
         let mut body = json!({

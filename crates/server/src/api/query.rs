@@ -2,7 +2,9 @@
 //! double would round travels as text.
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, UInt8Type, UInt16Type, UInt32Type};
+use arrow::datatypes::{
+    DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, UInt8Type, UInt16Type, UInt32Type,
+};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -83,7 +85,9 @@ fn append_lines(batch: &RecordBatch, lines: &mut Vec<Value>) -> Result<()> {
         .collect::<Result<Vec<_>>>()?;
     for row in 0..batch.num_rows() {
         let cells = batch.columns().iter().zip(&formatters);
-        lines.push(Value::Array(cells.map(|(column, formatter)| cell(column.as_ref(), formatter, row)).collect()));
+        lines.push(Value::Array(
+            cells.map(|(column, formatter)| cell(column.as_ref(), formatter, row)).collect(),
+        ));
     }
     Ok(())
 }

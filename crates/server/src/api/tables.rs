@@ -17,7 +17,17 @@ use super::problem::Reply;
 fn wire_type(name: &str) -> &'static str {
     let name = name.to_ascii_uppercase();
     let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    if begins(&["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"]) {
+    if begins(&[
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "HUGEINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+    ]) {
         "INTEGER"
     } else if begins(&["FLOAT", "DOUBLE", "DECIMAL"]) {
         "FLOAT"

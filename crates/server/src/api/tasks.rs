@@ -49,9 +49,14 @@ pub(crate) async fn create(
     Body(body): Body<TaskBody>,
 ) -> Reply<Json<Value>> {
     if body.task_id.is_some() {
-        return Err(Error::invalid("taskId", "task templates are not supported; leave it null for a new task").into());
+        return Err(Error::invalid(
+            "taskId",
+            "task templates are not supported; leave it null for a new task",
+        )
+        .into());
     }
-    let name = Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
+    let name =
+        Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
     let kind = match body.task_type.as_deref() {
         Some("EXTRACTION") => TaskKind::Extraction(Vec::new()),
         Some("TRANSFORMATION") => TaskKind::Transformation(None),
@@ -71,7 +76,8 @@ pub(crate) async fn update(
     Body(body): Body<TaskBody>,
 ) -> Reply<Json<Value>> {
     let name = body.name.as_deref().map(|name| Name::parse("name", name)).transpose()?;
-    let task = engine.update_task(&caller, pool.parse()?, job.parse()?, &task, name, body.description).await?;
+    let task =
+        engine.update_task(&caller, pool.parse()?, job.parse()?, &task, name, body.description).await?;
     Ok(Json(transport(&task)))
 }
 

@@ -101,9 +101,7 @@ impl VariableBody {
             },
             data_type: self.data_type.or(kept.map(|kept| kept.data_type)).unwrap_or(ParameterType::String),
             origin,
-            values: texts(self.values)
-                .or_else(|| kept.map(|kept| kept.values.clone()))
-                .unwrap_or_default(),
+            values: texts(self.values).or_else(|| kept.map(|kept| kept.values.clone())).unwrap_or_default(),
             default_values: texts(self.default_values)
                 .or_else(|| kept.map(|kept| kept.default_values.clone()))
                 .unwrap_or_default(),

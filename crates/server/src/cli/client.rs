@@ -77,11 +77,7 @@ impl Client {
         // An error says that one is installed already, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let token = token.trim();
-        let authorization = if token.contains(' ') {
-            token.to_owned()
-        } else {
-            format!("Bearer {token}")
-        };
+        let authorization = if token.contains(' ') { token.to_owned() } else { format!("Bearer {token}") };
         let mut authorization =
             HeaderValue::from_str(&authorization).context("the API key has characters that no key has")?;
         authorization.set_sensitive(true);
@@ -89,11 +85,7 @@ impl Client {
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(120))
             .build()?;
-        Ok(Self {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-            authorization,
-        })
+        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), authorization })
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -103,18 +95,11 @@ impl Client {
     /// `Value::Null` sends no body at all.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         let request = self.request(Method::POST, path);
-        self.send(if body.is_null() {
-            request
-        } else {
-            request.json(body)
-        })
-        .await
+        self.send(if body.is_null() { request } else { request.json(body) }).await
     }
 
     pub(crate) async fn put_text(&self, path: &str, text: &str) -> anyhow::Result<Value> {
-        let request = self
-            .request(Method::PUT, path)
-            .header(CONTENT_TYPE, "text/plain; charset=utf-8");
+        let request = self.request(Method::PUT, path).header(CONTENT_TYPE, "text/plain; charset=utf-8");
         self.send(request.body(text.to_owned())).await
     }
 
@@ -129,15 +114,9 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Value> {
-        let response = request
-            .send()
-            .await
-            .with_context(|| format!("no answer from {}", self.base))?;
+        let response = request.send().await.with_context(|| format!("no answer from {}", self.base))?;
         let status = response.status();
-        let text = response
-            .text()
-            .await
-            .with_context(|| format!("the answer of {} broke off", self.base))?;
+        let text = response.text().await.with_context(|| format!("the answer of {} broke off", self.base))?;
         let body: Option<Value> = serde_json::from_str(&text).ok();
         if status.is_success() {
             if text.is_empty() {
@@ -146,9 +125,7 @@ impl Client {
             // A text that is no JSON is an answer too: a statement comes back as it was sent.
             return Ok(body.unwrap_or(Value::String(text)));
         }
-        let detail = body
-            .as_ref()
-            .and_then(|body| body["detail"].as_str().or(body["error"].as_str()));
+        let detail = body.as_ref().and_then(|body| body["detail"].as_str().or(body["error"].as_str()));
         match detail {
             Some(detail) => bail!("{detail} ({status})"),
             None if text.is_empty() => bail!("the server answered {status}"),
@@ -263,10 +240,7 @@ pub(crate) fn receipts(execution: &Value) -> String {
                     row.push(receipt[field].as_u64().map(grouped).unwrap_or_default());
                 }
                 row.push(
-                    receipt["seconds"]
-                        .as_f64()
-                        .map(|seconds| format!("{seconds:.2}"))
-                        .unwrap_or_default(),
+                    receipt["seconds"].as_f64().map(|seconds| format!("{seconds:.2}")).unwrap_or_default(),
                 );
             }
             rows.push(row);
@@ -283,11 +257,7 @@ pub(crate) fn receipts(execution: &Value) -> String {
         text.push('\n');
         text.push_str(&message);
     }
-    text.push_str(&format!(
-        "\n{} {}",
-        plain(&execution["mode"]),
-        plain(&execution["status"])
-    ));
+    text.push_str(&format!("\n{} {}", plain(&execution["mode"]), plain(&execution["status"])));
     if let (Some(started), Some(finished)) =
         (execution["startedAt"].as_i64(), execution["finishedAt"].as_i64())
     {

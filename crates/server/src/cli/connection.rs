@@ -25,15 +25,9 @@ pub(crate) enum Command {
         config: Value,
     },
     /// Connect to the system and say whether it answers.
-    Test {
-        pool: DataPoolId,
-        connection: DataConnectionId,
-    },
+    Test { pool: DataPoolId, connection: DataConnectionId },
     /// Delete a connection.
-    Delete {
-        pool: DataPoolId,
-        connection: DataConnectionId,
-    },
+    Delete { pool: DataPoolId, connection: DataConnectionId },
 }
 
 fn object(text: &str) -> Result<Value, String> {
@@ -48,26 +42,14 @@ impl Command {
     pub(super) async fn run(self, client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         match self {
             Self::List { pool } => {
-                let connections = client
-                    .get(&format!("/integration/api/pools/{pool}/data-sources/"))
-                    .await?;
+                let connections = client.get(&format!("/integration/api/pools/{pool}/data-sources/")).await?;
                 return say_list(&connections, &["id", "name", "type"], json);
             }
-            Self::Create {
-                pool,
-                name,
-                kind,
-                config,
-            } => {
+            Self::Create { pool, name, kind, config } => {
                 let body = json!({"name": name, "type": kind.to_uppercase(), "configuration": config});
-                let connection = client
-                    .post(&format!("/forebay/api/v1/pools/{pool}/connections"), &body)
-                    .await?;
-                if json {
-                    say_json(&connection)?
-                } else {
-                    say(&plain(&connection["id"]))?
-                }
+                let connection =
+                    client.post(&format!("/forebay/api/v1/pools/{pool}/connections"), &body).await?;
+                if json { say_json(&connection)? } else { say(&plain(&connection["id"]))? }
             }
             Self::Test { pool, connection } => {
                 let path = format!("/forebay/api/v1/pools/{pool}/connections/{connection}/test");
@@ -80,23 +62,11 @@ impl Command {
                 } else {
                     say(&plain(&result["message"]))?;
                 }
-                return Ok(if successful {
-                    ExitCode::SUCCESS
-                } else {
-                    ExitCode::FAILURE
-                });
+                return Ok(if successful { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }
             Self::Delete { pool, connection } => {
-                client
-                    .delete(&format!(
-                        "/integration/api/pools/{pool}/data-sources/{connection}"
-                    ))
-                    .await?;
-                if json {
-                    say_json(&json!({"deleted": connection}))?
-                } else {
-                    say("deleted")?
-                }
+                client.delete(&format!("/integration/api/pools/{pool}/data-sources/{connection}")).await?;
+                if json { say_json(&json!({"deleted": connection}))? } else { say("deleted")? }
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -35,20 +35,12 @@ impl Command {
         match self {
             Self::Show { execution } => {
                 let state = client.get(&path(&execution.to_string())).await?;
-                if json {
-                    say_json(&state)?
-                } else {
-                    say(&receipts(&state))?
-                }
+                if json { say_json(&state)? } else { say(&receipts(&state))? }
             }
             Self::Cancel { execution } => {
                 let path = format!("{}/cancel", path(&execution.to_string()));
                 let state = client.post(&path, &Value::Null).await?;
-                if json {
-                    say_json(&state)?
-                } else {
-                    say(&plain(&state["status"]))?
-                }
+                if json { say_json(&state)? } else { say(&plain(&state["status"]))? }
             }
             Self::Logs { execution } => {
                 let messages = log_messages(client, &execution.to_string()).await?;
@@ -73,9 +65,7 @@ fn path(execution: &str) -> String {
 async fn log_messages(client: &Client, execution: &str) -> anyhow::Result<Vec<Value>> {
     let mut messages = Vec::new();
     for page in 0.. {
-        let answer = client
-            .get(&format!("{}/logs?limit={PAGE}&page={page}", path(execution)))
-            .await?;
+        let answer = client.get(&format!("{}/logs?limit={PAGE}&page={page}", path(execution))).await?;
         let Value::Array(found) = answer["logMessages"].clone() else {
             break;
         };
@@ -92,13 +82,7 @@ async fn log_messages(client: &Client, execution: &str) -> anyhow::Result<Vec<Va
 fn time(millis: &Value) -> String {
     let millis = millis.as_u64().unwrap_or_default();
     let seconds = millis / 1000;
-    format!(
-        "{:02}:{:02}:{:02}.{:03}Z",
-        seconds / 3600 % 24,
-        seconds / 60 % 60,
-        seconds % 60,
-        millis % 1000
-    )
+    format!("{:02}:{:02}:{:02}.{:03}Z", seconds / 3600 % 24, seconds / 60 % 60, seconds % 60, millis % 1000)
 }
 
 /// Waits until an execution has ended, showing what runs when standard error is a terminal. Then
@@ -120,9 +104,9 @@ pub(super) async fn wait(client: &Client, execution: &str, json: bool) -> anyhow
             Err(error) => {
                 unanswered += 1;
                 if unanswered == PATIENCE {
-                    return Err(error.context(format!(
-                        "lost sight of execution {execution}, which may still run"
-                    )));
+                    return Err(
+                        error.context(format!("lost sight of execution {execution}, which may still run"))
+                    );
                 }
             }
         }
@@ -136,11 +120,7 @@ pub(super) async fn wait(client: &Client, execution: &str, json: bool) -> anyhow
         say(&receipts(&state))?
     }
     let succeeded = matches!(state["status"].as_str(), Some("SUCCESS" | "SKIPPED"));
-    Ok(if succeeded {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// One line for each step that runs.
@@ -156,10 +136,7 @@ struct Line {
 
 impl Progress {
     fn new() -> Self {
-        Self {
-            lines: MultiProgress::new(),
-            running: HashMap::new(),
-        }
+        Self { lines: MultiProgress::new(), running: HashMap::new() }
     }
 
     fn show(&mut self, execution: &Value) {
@@ -193,10 +170,7 @@ impl Line {
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         bar.set_style(style);
         bar.enable_steady_tick(Duration::from_millis(100));
-        Self {
-            bar,
-            since: Instant::now(),
-        }
+        Self { bar, since: Instant::now() }
     }
 
     fn show(&self, name: &str, step: &Value) {

@@ -55,29 +55,19 @@ impl Command {
                 let jobs = client.get(&format!("/integration/api/pools/{pool}/jobs")).await?;
                 say_list(&jobs, &["id", "name", "status"], json)
             }
-            Self::Execute {
-                job,
-                pool,
-                mode,
-                wait,
-            } => {
+            Self::Execute { job, pool, mode, wait } => {
                 let pool = match pool {
                     Some(pool) => pool,
                     None => {
                         let found = client.get(&format!("/forebay/api/v1/jobs/{job}")).await?;
-                        found["poolId"]
-                            .as_str()
-                            .context("the server did not name the job's pool")?
-                            .parse()?
+                        found["poolId"].as_str().context("the server did not name the job's pool")?.parse()?
                     }
                 };
                 let mode = mode.as_str();
                 let path =
                     format!("/integration/api/v2/data-pools/{pool}/data-jobs/{job}/execute?mode={mode}");
                 let started = client.post(&path, &Value::Null).await?;
-                let id = started["executionId"]
-                    .as_str()
-                    .context("the server did not name the execution")?;
+                let id = started["executionId"].as_str().context("the server did not name the execution")?;
                 if wait {
                     return execution::wait(client, id, json).await;
                 }

@@ -29,19 +29,11 @@ impl Command {
             Self::List => return say_list(&client.get(KEYS).await?, &["id", "name"], json),
             Self::Create { name } => {
                 let key = client.post(KEYS, &json!({"name": name})).await?;
-                if json {
-                    say_json(&key)?
-                } else {
-                    say(&plain(&key["key"]))?
-                }
+                if json { say_json(&key)? } else { say(&plain(&key["key"]))? }
             }
             Self::Delete { key } => {
                 client.delete(&format!("{KEYS}/{key}")).await?;
-                if json {
-                    say_json(&json!({"deleted": key}))?
-                } else {
-                    say("deleted")?
-                }
+                if json { say_json(&json!({"deleted": key}))? } else { say("deleted")? }
             }
         }
         Ok(ExitCode::SUCCESS)

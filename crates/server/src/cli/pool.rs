@@ -26,22 +26,12 @@ impl Command {
                 return say_list(&pools, &["id", "name"], json);
             }
             Self::Create { name } => {
-                let pool = client
-                    .post("/integration/api/pools", &json!({"name": name}))
-                    .await?;
-                if json {
-                    say_json(&pool)?
-                } else {
-                    say(&plain(&pool["id"]))?
-                }
+                let pool = client.post("/integration/api/pools", &json!({"name": name})).await?;
+                if json { say_json(&pool)? } else { say(&plain(&pool["id"]))? }
             }
             Self::Delete { pool } => {
                 client.delete(&format!("/integration/api/pools/{pool}")).await?;
-                if json {
-                    say_json(&json!({"deleted": pool}))?
-                } else {
-                    say("deleted")?
-                }
+                if json { say_json(&json!({"deleted": pool}))? } else { say("deleted")? }
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -8,14 +8,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
 
 /// The tables of the sample, parents first.
-pub(crate) const TABLES: &[&str] = &[
-    "customers",
-    "products",
-    "orders",
-    "order_items",
-    "deliveries",
-    "invoices",
-];
+pub(crate) const TABLES: &[&str] =
+    &["customers", "products", "orders", "order_items", "deliveries", "invoices"];
 
 /// The model's tables with their primary keys; activities have none.
 pub(crate) const MODEL_TABLES: &[(&str, &[&str])] = &[
@@ -144,9 +138,7 @@ pub(crate) async fn create(path: &Path) -> anyhow::Result<()> {
     let mut transaction = connection.begin().await?;
     raw_sql(SCHEMA).execute(&mut *transaction).await?;
     for statement in rows() {
-        raw_sql(AssertSqlSafe(statement))
-            .execute(&mut *transaction)
-            .await?;
+        raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
     connection.close().await?;
@@ -160,22 +152,17 @@ pub(crate) async fn change(path: &Path) -> anyhow::Result<()> {
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let mut transaction = connection.begin().await?;
     let newest = newest();
-    let (now, order, delivery, invoice): (i64, i64, i64, i64) = sqlx::query_as(AssertSqlSafe(newest))
-        .fetch_one(&mut *transaction)
-        .await?;
+    let (now, order, delivery, invoice): (i64, i64, i64, i64) =
+        sqlx::query_as(AssertSqlSafe(newest)).fetch_one(&mut *transaction).await?;
     let now = u64::try_from(now)? + DAY;
     let last = Last {
         order: u64::try_from(order)?,
         delivery: u64::try_from(delivery)?,
         invoice: u64::try_from(invoice)?,
     };
-    raw_sql(AssertSqlSafe(updates(now)))
-        .execute(&mut *transaction)
-        .await?;
+    raw_sql(AssertSqlSafe(updates(now))).execute(&mut *transaction).await?;
     for statement in new_rows(now, &last) {
-        raw_sql(AssertSqlSafe(statement))
-            .execute(&mut *transaction)
-            .await?;
+        raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
     connection.close().await?;
@@ -191,10 +178,8 @@ struct Last {
 
 /// The query of the newest `updated_at`, in seconds since 1970, and of the highest ids.
 fn newest() -> String {
-    let times: Vec<String> = TABLES
-        .iter()
-        .map(|table| format!("SELECT max(updated_at) AS at FROM {table}"))
-        .collect();
+    let times: Vec<String> =
+        TABLES.iter().map(|table| format!("SELECT max(updated_at) AS at FROM {table}")).collect();
     format!(
         "SELECT CAST(strftime('%s', max(at)) AS INTEGER), (SELECT max(order_id) FROM orders), \
          (SELECT max(delivery_id) FROM deliveries), (SELECT max(invoice_id) FROM invoices) FROM ({})",
@@ -254,10 +239,7 @@ fn new_rows(now: u64, last: &Last) -> Vec<String> {
             invoices.row(format_args!("{invoice},{order},{amount},{at},{due},NULL,{at}"));
         }
     }
-    [orders, items, deliveries, invoices]
-        .into_iter()
-        .flat_map(|inserts| inserts.statements)
-        .collect()
+    [orders, items, deliveries, invoices].into_iter().flat_map(|inserts| inserts.statements).collect()
 }
 
 /// All rows of the sample as INSERT statements, parents first.
@@ -267,17 +249,13 @@ fn rows() -> Vec<String> {
     for id in 1..=CUSTOMERS {
         let (country, segment) = (random.of(&COUNTRIES), random.of(&SEGMENTS));
         let at = Time(BEGIN + random.up_to(170 * DAY));
-        customers.row(format_args!(
-            "{id},'Customer {id:04}','{country}','{segment}',{at}"
-        ));
+        customers.row(format_args!("{id},'Customer {id:04}','{country}','{segment}',{at}"));
     }
     let mut products = Inserts::new("products");
     for id in 1..=PRODUCTS {
         let (category, price) = (random.of(&CATEGORIES), Money(500 + random.up_to(200_000)));
         let at = Time(BEGIN + random.up_to(170 * DAY));
-        products.row(format_args!(
-            "{id},'{category} {id:03}','{category}',{price},{at}"
-        ));
+        products.row(format_args!("{id},'{category} {id:03}','{category}',{price},{at}"));
     }
     let mut orders = Inserts::new("orders");
     let mut items = Inserts::new("order_items");
@@ -309,18 +287,15 @@ fn rows() -> Vec<String> {
                 delivery += 1;
                 let carrier = random.of(&CARRIERS);
                 let (at, shipped, delivered) = (Time(at), Maybe(shipped), Maybe(delivered));
-                deliveries.row(format_args!(
-                    "{delivery},{order},'{carrier}',{at},{shipped},{delivered},{updated}"
-                ));
+                deliveries
+                    .row(format_args!("{delivery},{order},'{carrier}',{at},{shipped},{delivered},{updated}"));
             }
             if let Some(issued) = past(approved + DAY + random.up_to(10 * DAY)) {
                 let paid = past(issued + 5 * DAY + random.up_to(40 * DAY));
                 invoice += 1;
                 let (amount, due) = (Money(total), Date(issued + 30 * DAY));
                 let (at, updated, paid) = (Time(issued), Time(paid.unwrap_or(issued)), Maybe(paid));
-                invoices.row(format_args!(
-                    "{invoice},{order},{amount},{at},{due},{paid},{updated}"
-                ));
+                invoices.row(format_args!("{invoice},{order},{amount},{at},{due},{paid},{updated}"));
             }
         }
         let status = match (cancelled, approved) {
@@ -351,11 +326,7 @@ fn item_rows(items: &mut Inserts, random: &mut Random, order: u64, count: u64, a
         let quantity = 1 + random.up_to(12);
         let price = 500 + random.up_to(200_000);
         total += quantity * price;
-        items.row(format_args!(
-            "{order},{number},{product},{quantity},{},{}",
-            Money(price),
-            Time(at)
-        ));
+        items.row(format_args!("{order},{number},{product},{quantity},{},{}", Money(price), Time(at)));
     }
     total
 }
@@ -378,17 +349,12 @@ impl Inserts {
     const LIMIT: usize = 500;
 
     fn new(table: &'static str) -> Self {
-        Self {
-            table,
-            statements: Vec::new(),
-            rows: Self::LIMIT,
-        }
+        Self { table, statements: Vec::new(), rows: Self::LIMIT }
     }
 
     fn row(&mut self, values: fmt::Arguments<'_>) {
         if self.rows == Self::LIMIT {
-            self.statements
-                .push(format!("INSERT INTO {} VALUES ", self.table));
+            self.statements.push(format!("INSERT INTO {} VALUES ", self.table));
             self.rows = 0;
         } else if let Some(statement) = self.statements.last_mut() {
             statement.push(',');
@@ -494,11 +460,7 @@ mod tests {
         assert_eq!(count(&path, "updated_at >= '2025-06-30'").await, [0; 6]);
         change(&path).await.unwrap();
         let after = count(&path, "true").await;
-        let added: Vec<i64> = after
-            .iter()
-            .zip(&before)
-            .map(|(after, before)| after - before)
-            .collect();
+        let added: Vec<i64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
         assert_eq!(added, [0, 0, 100, 250, 90, 60]);
         let changed = count(&path, "updated_at >= '2025-06-30'").await;
         assert_eq!(changed, [100, 50, 250, 250, 690, 660]);

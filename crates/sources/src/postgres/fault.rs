@@ -1,0 +1,124 @@
+//! Errors of PostgreSQL in words that say which step failed and what to mend.
+
+use std::error::Error as _;
+
+use forebay_core::connection::PostgresqlConfig;
+use forebay_core::source::{SourceError, SourceErrorKind};
+use tokio_postgres::Error;
+use tokio_postgres::error::DbError;
+
+/// What went wrong between the lookup of the name and the first statement.
+pub(super) fn connect(config: &PostgresqlConfig, error: Error) -> SourceError {
+    let (host, port) = (&config.host, config.port);
+    let (kind, message) = if let Some(database) = error.as_db_error() {
+        login(config, database)
+    } else {
+        let detail = innermost(&error);
+        match error.to_string().as_str() {
+            "error connecting to server" | "timeout waiting for server" => (
+                SourceErrorKind::Unreachable,
+                format!(
+                    "Connect: {host}:{port} cannot be reached ({detail}). Check host and port, that the server \
+                     runs and listens on that address, and the firewall"
+                ),
+            ),
+            "error performing TLS handshake" => (
+                SourceErrorKind::Invalid,
+                format!(
+                    "TLS: {host}:{port} and this machine agree on no encrypted connection ({detail}). Check \
+                     that the server has TLS on and, for verify-full, that its certificate is valid for \
+                     {host}; sslMode disable connects in plain text"
+                ),
+            ),
+            "invalid configuration" | "authentication error" => (
+                SourceErrorKind::Denied,
+                format!(
+                    "Login: {host}:{port} asks user {:?} for something else ({detail}). Check user and password",
+                    config.user
+                ),
+            ),
+            _ => (
+                SourceErrorKind::Unreachable,
+                format!(
+                    "Login: {host}:{port} broke the connection off ({detail}). Check that it is a PostgreSQL \
+                     server"
+                ),
+            ),
+        }
+    };
+    SourceError::new(kind, message).caused_by(error)
+}
+
+fn login(config: &PostgresqlConfig, error: &DbError) -> (SourceErrorKind, String) {
+    let (host, user, database, said) = (&config.host, &config.user, &config.database, error.message());
+    match error.code().code() {
+        "28P01" => (
+            SourceErrorKind::Denied,
+            format!("Login: {host} refuses user {user:?}: {said}. Check user and password"),
+        ),
+        "28000" => (
+            SourceErrorKind::Denied,
+            format!(
+                "Login: {host} refuses user {user:?}: {said}. Check the user, and that the server's pg_hba.conf \
+                 lets this machine in, with or without TLS as sslMode says"
+            ),
+        ),
+        "3D000" => (
+            SourceErrorKind::Invalid,
+            format!("Database: {host} has no database {database:?}: {said}. Check the database's name"),
+        ),
+        "42501" => (
+            SourceErrorKind::Denied,
+            format!("Database: user {user:?} may not use {database:?}: {said}. Grant CONNECT on it"),
+        ),
+        "53300" => (
+            SourceErrorKind::Unreachable,
+            format!("Login: {host} has no connection free: {said}. Try again, or raise max_connections"),
+        ),
+        code if code.starts_with("57") => {
+            (SourceErrorKind::Unreachable, format!("Login: {host} does not take connections now: {said}"))
+        }
+        _ => (SourceErrorKind::Invalid, format!("Login: {host} says: {said}")),
+    }
+}
+
+/// What a statement failed with; `doing` completes "PostgreSQL failed while …".
+pub(super) fn query(doing: &str, error: Error) -> SourceError {
+    let (kind, message) = match error.as_db_error() {
+        Some(database) => {
+            let kind = match database.code().code() {
+                "42501" => SourceErrorKind::Denied,
+                code if ["28"].iter().any(|class| code.starts_with(class)) => SourceErrorKind::Denied,
+                code if ["08", "40", "53", "55", "57", "58", "XX"]
+                    .iter()
+                    .any(|class| code.starts_with(class)) =>
+                {
+                    SourceErrorKind::Unreachable
+                }
+                _ => SourceErrorKind::Invalid,
+            };
+            let mut message = format!("PostgreSQL failed while {doing}: {}", database.message());
+            for more in [database.detail(), database.hint()].into_iter().flatten() {
+                message.push_str(". ");
+                message.push_str(more.trim_end_matches('.'));
+            }
+            (kind, message)
+        }
+        None => (
+            SourceErrorKind::Unreachable,
+            format!("The connection to PostgreSQL broke while {doing} ({})", innermost(&error)),
+        ),
+    };
+    SourceError::new(kind, message).caused_by(error)
+}
+
+/// The last link of the chain says what happened; the ones before it only where.
+fn innermost(error: &Error) -> String {
+    let mut last: &dyn std::error::Error = error;
+    let mut next = error.source();
+    while let Some(inner) = next {
+        last = inner;
+        next = inner.source();
+    }
+    last.to_string()
+}

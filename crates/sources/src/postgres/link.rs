@@ -1,0 +1,179 @@
+//! Connections: how one is made, and that a statement on it ends when nobody waits for it any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_core::connection::{PostgresqlConfig, SslMode};
+use forebay_core::source::{SourceError, SourceErrorKind};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_postgres::{CancelToken, Client, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{fault, tls};
+
+/// How long each step of connecting may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Values are written so that they read back as they were; no limit of the server ends a long read;
+/// a server that can looks whether the client is still there.
+const SESSION: &str = "SET TimeZone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; \
+    SET extra_float_digits = 3; SET bytea_output = 'hex'; SET standard_conforming_strings = on; \
+    SET client_encoding = 'UTF8'; \
+    SELECT pg_catalog.set_config(name, \
+        CASE name WHEN 'client_connection_check_interval' THEN '5s' ELSE '0' END, false) \
+    FROM pg_catalog.pg_settings WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', \
+        'idle_session_timeout', 'transaction_timeout', 'client_connection_check_interval')";
+
+/// The way to one database.
+#[derive(Clone)]
+pub(super) struct Link {
+    config: Arc<PostgresqlConfig>,
+}
+
+impl Link {
+    pub(super) fn new(config: PostgresqlConfig) -> Self {
+        Self { config: Arc::new(config) }
+    }
+
+    pub(super) fn config(&self) -> &PostgresqlConfig {
+        &self.config
+    }
+
+    /// Opens a connection with our session settings.
+    pub(super) async fn session(&self) -> Result<Session, SourceError> {
+        let config = &*self.config;
+        let late = |step: &str, remedy: &str| {
+            SourceError::new(
+                SourceErrorKind::Unreachable,
+                format!("{step}: {}:{} did not answer within 10 seconds. {remedy}", config.host, config.port),
+            )
+        };
+        let tls = tls::connector(config.ssl_mode)?;
+        timeout(PATIENCE, resolve(config))
+            .await
+            .map_err(|_| late("Name lookup", "Check the host name and the name server"))??;
+
+        let mut options = tokio_postgres::Config::new();
+        options
+            .host(&config.host)
+            .port(config.port)
+            .dbname(&config.database)
+            .user(&config.user)
+            .application_name("forebay")
+            .connect_timeout(PATIENCE)
+            .keepalives_idle(Duration::from_secs(60))
+            .keepalives_interval(Duration::from_secs(15))
+            .keepalives_retries(8)
+            .ssl_mode(match config.ssl_mode {
+                SslMode::Disable => tokio_postgres::config::SslMode::Disable,
+                SslMode::Require | SslMode::VerifyFull => tokio_postgres::config::SslMode::Require,
+            });
+        if !config.password.expose().is_empty() {
+            options.password(config.password.expose());
+        }
+        let connect = async {
+            Ok(match &tls {
+                Some(tls) => {
+                    let (client, connection) = options.connect(tls.clone()).await?;
+                    (client, tokio::spawn(watched(connection)).abort_handle())
+                }
+                None => {
+                    let (client, connection) = options.connect(NoTls).await?;
+                    (client, tokio::spawn(watched(connection)).abort_handle())
+                }
+            })
+        };
+        let (client, connection) = timeout(PATIENCE * 2, connect)
+            .await
+            .map_err(|_| late("Login", "Something listens there, but is it a PostgreSQL server?"))?
+            .map_err(|error| fault::connect(config, error))?;
+        let token = client.cancel_token();
+        let session = Session { client, token, tls, connection, runtime: Handle::current(), resting: false };
+        timeout(PATIENCE, session.client.batch_execute(SESSION))
+            .await
+            .map_err(|_| late("Session settings", "Try again"))?
+            .map_err(|error| fault::query("setting up the session", error))?;
+        Ok(session)
+    }
+}
+
+/// Looks the host up by itself first, so that the error can say that this is what failed.
+async fn resolve(config: &PostgresqlConfig) -> Result<(), SourceError> {
+    if config.host.starts_with('/') {
+        return Ok(());
+    }
+    let wrong = |kind| {
+        let text = format!(
+            "Name lookup: the host {:?} is not known. Check its spelling, and that this machine's name server \
+             knows it",
+            config.host
+        );
+        SourceError::new(kind, text)
+    };
+    match tokio::net::lookup_host((config.host.as_str(), config.port)).await {
+        Ok(mut found) => match found.next() {
+            Some(_) => Ok(()),
+            None => Err(wrong(SourceErrorKind::Unreachable)),
+        },
+        Err(error) => Err(wrong(SourceErrorKind::Unreachable).caused_by(error)),
+    }
+}
+
+/// Moves bytes until the connection ends.
+async fn watched<S, T>(connection: tokio_postgres::Connection<S, T>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a PostgreSQL connection ended");
+    }
+}
+
+/// A connection. Dropped while a statement runs, it asks the server to end the statement and then
+/// closes the socket.
+pub(super) struct Session {
+    client: Client,
+    token: CancelToken,
+    tls: Option<MakeRustlsConnect>,
+    connection: AbortHandle,
+    runtime: Handle,
+    /// Nothing runs: dropping the client says goodbye properly.
+    resting: bool,
+}
+
+impl Session {
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Says that all statements have ended.
+    pub(super) fn rest(&mut self) {
+        self.resting = true;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.resting {
+            return;
+        }
+        let (token, tls, connection) = (self.token.clone(), self.tls.take(), self.connection.clone());
+        self.runtime.spawn(async move {
+            let cancel = async {
+                match tls {
+                    Some(tls) => token.cancel_query(tls).await,
+                    None => token.cancel_query(NoTls).await,
+                }
+            };
+            match timeout(PATIENCE, cancel).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
+                Err(_) => tracing::debug!("a statement could not be cancelled in time"),
+            }
+            connection.abort();
+        });
+    }
+}
