@@ -62,6 +62,10 @@ pub enum ColumnChoice {
     Only(Vec<Identifier>),
 }
 
+/// As [`DateFilter::until`]: the end of the day (UTC) on which the execution was started. No
+/// parameter can have this name.
+pub const TODAY: &str = "<%=FOREBAY:TODAY%>";
+
 /// The creation-date filter: bounds on a column. Both bounds are inclusive, as text that the
 /// source reads as the column's type; a bound may hold `<%=…%>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,8 @@
 //! sends back; [`access`] says who may do what.
 
 pub mod access;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod connection;
 pub mod error;
 pub mod event;

@@ -55,10 +55,12 @@ pub struct DateBounds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeltaRequest {
     pub since: Checkpoint,
-    /// As `ReadRequest::filters`, one expression; rows that match or that became visible since the
-    /// checkpoint are read.
+    /// As `ReadRequest::filters`, one expression. It and the cursor say what is new: rows are read
+    /// that match it *and* are newer than the checkpoint's cursor. A source that can tell which rows
+    /// the checkpoint did not show reads those in any case, for they may carry any value. The
+    /// request's plain filters and bounds restrict all of these.
     pub filter: Option<String>,
-    /// Subtracted from the checkpoint's cursor, in seconds.
+    /// Subtracted from the checkpoint's cursor, in seconds, where repeats are harmless.
     pub offset_seconds: i64,
     pub repeats: Repeats,
 }
@@ -89,12 +91,15 @@ pub struct CursorValue {
 
 impl std::fmt::Display for Checkpoint {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // For people: a long position is cut.
+        let position = match self.position.char_indices().nth(200) {
+            Some((end, _)) => format!("{}…", &self.position[..end]),
+            None => self.position.clone(),
+        };
         match &self.cursor {
-            Some(cursor) if self.position.is_empty() => {
-                write!(formatter, "{} = {}", cursor.column, cursor.value)
-            }
-            Some(cursor) => write!(formatter, "{} = {} at {}", cursor.column, cursor.value, self.position),
-            None => formatter.write_str(&self.position),
+            Some(cursor) if position.is_empty() => write!(formatter, "{} = {}", cursor.column, cursor.value),
+            Some(cursor) => write!(formatter, "{} = {} at {position}", cursor.column, cursor.value),
+            None => formatter.write_str(&position),
         }
     }
 }

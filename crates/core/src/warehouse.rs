@@ -26,7 +26,8 @@ pub trait Warehouse: Send + Sync {
     /// Begins a transaction for SQL of a user, with unqualified names looked up in `schemas`.
     async fn begin(&self, schemas: &[Identifier]) -> Result<Box<dyn Transaction>, WarehouseError>;
 
-    /// Answers one read-only statement. `limit` is the most rows to return.
+    /// Answers one read-only statement. An answer that would not fit into memory is cut short and
+    /// says so, as one that reached the limit does. Dropping the future interrupts the statement.
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError>;
 
     /// The pool's tables and views with their columns.
@@ -85,22 +86,31 @@ impl Key {
 /// A load that is under way. Dropped instead of committed, the table is as it was.
 #[async_trait]
 pub trait TableLoad: Send {
-    /// Adds rows to the staging table.
+    /// Adds rows to the staging table. After an error the load can only be dropped.
     async fn append(&mut self, rows: RecordBatch) -> Result<(), WarehouseError>;
 
-    /// Shows all rows and records the checkpoint, in one transaction.
+    /// Shows all rows and records the checkpoint, in one transaction. `rows_read` is what the source
+    /// sent, counted by the caller: when another number of rows is staged, or the numbers of the
+    /// report do not add up, nothing is shown. An error says that nothing was; only an `Internal`
+    /// one may leave it open.
     async fn commit(
         self: Box<Self>,
+        rows_read: u64,
         checkpoint: &Checkpoint,
         stop: &Stop,
     ) -> Result<LoadReport, WarehouseError>;
 }
 
+/// What a load did. `rows_before + rows_inserted = rows_after + rows_deleted` always holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadReport {
+    /// Rows that were staged: as many as were read.
     pub rows_staged: u64,
+    /// Rows whose key the table did not have.
     pub rows_inserted: u64,
+    /// Keys that the table had: each is one row afterwards.
     pub rows_updated: u64,
+    /// The old rows of a replaced table, or more rows than one of a merged key.
     pub rows_deleted: u64,
     pub rows_before: u64,
     pub rows_after: u64,
@@ -111,9 +121,11 @@ pub struct LoadReport {
 /// Statements that take effect together. Dropped instead of committed, none did.
 #[async_trait]
 pub trait Transaction: Send {
-    /// Executes one statement and returns the rows it changed or returned.
+    /// Executes one statement and returns the rows it changed or returned. A text of several
+    /// statements, and one that would end the transaction, is refused.
     async fn execute(&mut self, sql: &str, stop: &Stop) -> Result<u64, WarehouseError>;
 
+    /// Lets all statements take effect. After a statement that failed, none does.
     async fn commit(self: Box<Self>) -> Result<(), WarehouseError>;
 }
 
@@ -129,7 +141,7 @@ pub struct Query {
 pub struct Rows {
     pub schema: SchemaRef,
     pub batches: Vec<RecordBatch>,
-    /// Whether there were more rows than the limit.
+    /// Whether there were more rows than the limit, or than fit into memory.
     pub truncated: bool,
 }
 
@@ -203,6 +215,8 @@ pub enum WarehouseErrorKind {
     Invalid,
     /// The source's columns no longer fit the table's.
     Drift,
+    /// Somebody else changed the same table at the same time; running it again helps.
+    Conflict,
     /// The stop was asked for.
     Canceled,
     /// The disk, the memory limit or the file; trying again later may help.

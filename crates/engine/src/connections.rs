@@ -7,6 +7,7 @@ use forebay_core::connection::{ConnectionConfig, DataConnection, HashAlgorithm, 
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::name::Name;
+use forebay_core::parameter::ParameterOrigin;
 use forebay_core::secret::Secret;
 use forebay_core::source::SourceTable;
 
@@ -85,7 +86,7 @@ impl Engine {
     }
 
     /// # Errors
-    /// `NotFound`, `Forbidden`, `Conflict` while a job uses it.
+    /// `NotFound`, `Forbidden`, `Conflict` while a job, a data model or a parameter uses it.
     pub async fn delete_data_connection(
         &self,
         caller: &Caller,
@@ -93,6 +94,23 @@ impl Engine {
         connection: DataConnectionId,
     ) -> Result<()> {
         self.pool_with(caller, Permission::Edit, pool).await?;
+        for model in self.store().data_models(pool).await? {
+            if model.tables.iter().any(|table| table.connection_id == Some(connection)) {
+                return Err(Error::conflict(format!(
+                    "the data model `{}` has tables of this data connection; delete the data model first",
+                    model.name
+                )));
+            }
+        }
+        for parameter in self.store().all_parameters(pool).await? {
+            if matches!(&parameter.origin, ParameterOrigin::Dynamic(from) if from.connection_id == Some(connection))
+            {
+                return Err(Error::conflict(format!(
+                    "the parameter `{}` takes its values from a table of this data connection; change or delete it first",
+                    parameter.placeholder
+                )));
+            }
+        }
         self.store().delete_data_connection(pool, connection).await
     }
 

@@ -86,6 +86,7 @@ pub(crate) fn warehouse_error(error: WarehouseError) -> Error {
         WarehouseErrorKind::Invalid | WarehouseErrorKind::Drift | WarehouseErrorKind::Canceled => {
             Error::Refused { message: error.message }
         }
+        WarehouseErrorKind::Conflict => Error::Conflict { reason: error.message },
         WarehouseErrorKind::Unavailable => Error::Unavailable { what: error.message },
         WarehouseErrorKind::Internal => Error::internal(error),
     }

@@ -46,6 +46,13 @@ impl Engine {
     ) -> Result<Execution> {
         self.pool_to_execute(caller, pool).await?;
         let job = self.store().data_job(pool, job).await?;
+        let key = start.idempotency_key.as_deref();
+        // Before anything is frozen: a repeated call gets its answer whatever became of the job.
+        if let Some(key) = key
+            && let Some(earlier) = self.store().execution_seen_with(job.id, key).await?
+        {
+            return Ok(earlier);
+        }
         let execution = Execution {
             id: ExecutionId::random(),
             pool_id: pool,
@@ -60,7 +67,6 @@ impl Engine {
         };
         let frozen = self.freeze(&job, &execution, &start.selection).await?;
         let spec = serde_json::to_string(&frozen.spec).map_err(Error::internal)?;
-        let key = start.idempotency_key.as_deref();
         let execution = self.store().start_execution(&execution, &frozen.tasks, &spec, key).await?;
         self.0.wake.notify_one();
         Ok(execution)
@@ -131,12 +137,15 @@ impl Engine {
     pub async fn cancel_execution(&self, caller: &Caller, id: ExecutionId) -> Result<Execution> {
         let execution = self.visible(caller, id).await?;
         self.pool_to_execute(caller, execution.pool_id).await?;
-        let live = self.0.live.lock().await;
-        match live.get(&id) {
-            Some(handle) => handle.request(),
+        let mut live = self.0.live.lock().await;
+        match live.get_mut(&id) {
+            Some(running) => {
+                running.canceled_by.get_or_insert_with(|| caller.name.clone());
+                running.stop.request();
+            }
             None => {
-                let text = Some("cancelled before it began");
-                if self.store().finish_execution(id, Status::Cancel, text, self.now()).await? {
+                let text = format!("canceled by {} before it began", caller.name);
+                if self.store().finish_execution(id, Status::Cancel, Some(&text), self.now()).await? {
                     self.changed(id);
                 }
             }

@@ -1,7 +1,7 @@
 //! Data jobs.
 
 use forebay_core::access::{Caller, Permission};
-use forebay_core::error::{Error, Result};
+use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::Execution;
 use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId};
 use forebay_core::job::DataJob;
@@ -51,16 +51,15 @@ impl Engine {
     /// A job wherever it lies, if the caller may see it.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, `Forbidden`.
     pub async fn find_data_job(&self, caller: &Caller, job: DataJobId) -> Result<DataJob> {
-        for pool in self.data_pools(caller).await? {
-            match self.store().data_job(pool.id, job).await {
-                Ok(found) => return Ok(found),
-                Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
+        let found = self.store().find_data_job(job).await?;
+        match self.pool_to_watch(caller, found.pool_id).await {
+            Ok(_) => Ok(found),
+            // To whoever may not see the pool, its jobs do not exist either.
+            Err(Error::NotFound { .. }) => Err(Error::not_found(Kind::DataJob, job)),
+            Err(error) => Err(error),
         }
-        Err(Error::not_found(forebay_core::error::Kind::DataJob, job))
     }
 
     /// # Errors
@@ -110,10 +109,6 @@ impl Engine {
     /// `NotFound`, `Forbidden`, `ExecutionIsLive`.
     pub async fn delete_data_job(&self, caller: &Caller, pool: DataPoolId, job: DataJobId) -> Result<()> {
         self.pool_with(caller, Permission::Edit, pool).await?;
-        let job = self.store().data_job(pool, job).await?;
-        if let Some(live) = self.store().live_execution(job.id).await? {
-            return Err(Error::ExecutionIsLive { execution: live.id, state: live.status.as_str() });
-        }
-        self.store().delete_data_job(pool, job.id).await
+        self.store().delete_data_job(pool, job).await
     }
 }

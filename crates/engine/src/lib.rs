@@ -16,6 +16,8 @@ mod plane;
 mod pools;
 mod spec;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 
 use forebay_core::Timestamp;
 use forebay_core::id::ExecutionId;
+use forebay_core::name::Name;
 use forebay_core::stop::StopHandle;
 use forebay_store::Store;
 use tokio::sync::{Mutex, Notify, broadcast};
@@ -64,9 +67,16 @@ pub(crate) struct Inner {
     settings: Settings,
     /// Something may be due in the queue. Only makes the dispatcher early.
     wake: Notify,
-    /// What runs now. Claiming and cancelling both hold it, so neither can overtake the other.
-    live: Mutex<HashMap<ExecutionId, StopHandle>>,
+    /// What runs now. Claiming, cancelling and putting back hold it, so none can overtake the other.
+    live: Mutex<HashMap<ExecutionId, Live>>,
     changes: broadcast::Sender<Changed>,
+}
+
+/// An execution that runs now.
+pub(crate) struct Live {
+    stop: StopHandle,
+    /// Who asked for its end first; `None` when nobody did, so that a stop of the server is no cancel.
+    canceled_by: Option<Name>,
 }
 
 impl Engine {

@@ -3,6 +3,7 @@
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{DataModelId, DataPoolId};
+use forebay_core::job::TaskKind;
 use forebay_core::model::{DataModel, ForeignKey, ModelTable};
 use forebay_core::name::Name;
 
@@ -44,7 +45,11 @@ impl Engine {
                 self.store().data_connection(pool, connection).await?;
             }
             let shown = table.alias_or_name();
-            if tables[..place].iter().any(|other| other.alias_or_name() == shown) {
+            // Names in the warehouse and in files are the same whatever their case.
+            let same = |other: &ModelTable| {
+                other.alias_or_name().as_str().to_lowercase() == shown.as_str().to_lowercase()
+            };
+            if tables[..place].iter().any(same) {
                 return Err(Error::invalid(
                     "tables",
                     format!("{shown} comes twice; give one of them an alias"),
@@ -81,6 +86,14 @@ impl Engine {
         model: DataModelId,
     ) -> Result<()> {
         self.pool_with(caller, Permission::Edit, pool).await?;
+        for task in self.store().model_load_tasks(pool).await? {
+            if matches!(&task.kind, TaskKind::DataModelLoad(load) if load.data_model_id == model) {
+                return Err(Error::conflict(format!(
+                    "the task `{}` loads this data model; delete the task first",
+                    task.name
+                )));
+            }
+        }
         self.store().delete_data_model(pool, model).await
     }
 }

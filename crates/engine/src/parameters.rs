@@ -32,6 +32,15 @@ impl Engine {
         id: ParameterId,
     ) -> Result<Parameter> {
         self.pool_with(caller, Permission::View, pool).await?;
+        self.parameter_of(pool, task, id).await
+    }
+
+    async fn parameter_of(
+        &self,
+        pool: DataPoolId,
+        task: Option<TaskId>,
+        id: ParameterId,
+    ) -> Result<Parameter> {
         let parameter = self.store().parameter(pool, id).await?;
         if parameter.task_id == task { Ok(parameter) } else { Err(Error::not_found(Kind::Parameter, id)) }
     }
@@ -64,7 +73,7 @@ impl Engine {
         id: ParameterId,
     ) -> Result<()> {
         self.pool_with(caller, Permission::Edit, pool).await?;
-        self.parameter(caller, pool, task, id).await?;
+        self.parameter_of(pool, task, id).await?;
         self.store().delete_parameter(pool, id).await
     }
 
@@ -72,7 +81,7 @@ impl Engine {
         let placeholder = parameter.placeholder.as_str();
         let plain = |text: &str| {
             !text.is_empty()
-                && text.len() <= 100
+                && text.chars().count() <= 100
                 && text.chars().all(|letter| letter.is_alphanumeric() || "_-. ".contains(letter))
                 && text.trim() == text
         };
@@ -88,6 +97,12 @@ impl Engine {
             self.store().data_connection(parameter.pool_id, connection).await?;
         }
         if let Some(linked) = parameter.pool_parameter_id {
+            if parameter.task_id.is_none() {
+                return Err(Error::invalid(
+                    "settings.poolVariableId",
+                    "only a parameter of a task can take its values from one of the pool",
+                ));
+            }
             let linked = self.store().parameter(parameter.pool_id, linked).await?;
             if linked.task_id.is_some() {
                 return Err(Error::invalid("settings.poolVariableId", "must name a parameter of the pool"));

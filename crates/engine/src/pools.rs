@@ -7,7 +7,6 @@ use forebay_core::name::Name;
 use forebay_core::pool::DataPool;
 
 use crate::Engine;
-use crate::data::warehouse_error;
 
 impl Engine {
     /// The pools the caller may see.
@@ -15,14 +14,13 @@ impl Engine {
     /// # Errors
     /// Only internal ones.
     pub async fn data_pools(&self, caller: &Caller) -> Result<Vec<DataPool>> {
-        let mut seen = Vec::new();
-        for pool in self.store().data_pools().await? {
-            let held = self.permissions_in(caller, pool.id).await?;
-            if held.contains(&Permission::View) || held.contains(&Permission::Execute) {
-                seen.push(pool);
+        match caller.role {
+            Role::Admin => self.store().data_pools().await,
+            Role::Member => {
+                let watching = [Permission::View, Permission::Execute];
+                self.store().data_pools_granted(caller.subject, &watching).await
             }
         }
-        Ok(seen)
     }
 
     /// # Errors
@@ -85,16 +83,38 @@ impl Engine {
     /// `NotFound`, `Forbidden`, `Conflict` while one of its jobs is live.
     pub async fn delete_data_pool(&self, caller: &Caller, pool: DataPoolId) -> Result<()> {
         let pool = self.pool_with(caller, Permission::Manage, pool).await?;
-        for execution in self.store().latest_executions(pool.id).await? {
-            if !execution.status.is_finished() {
-                return Err(Error::conflict(format!(
-                    "execution `{}` of this pool is still {}; cancel it first",
-                    execution.id,
-                    execution.status.as_str()
-                )));
+        self.store().delete_data_pool(pool.id).await?;
+        self.remove_rows(pool.id).await;
+        Ok(())
+    }
+
+    /// Removes the rows of pools that are deleted, where a crash or an error left them. Only what was
+    /// noted when a pool was deleted is removed: rows of a pool that the metadata does not know for
+    /// another reason, such as an older backup of it, stay.
+    pub(crate) async fn remove_rows_of_deleted_pools(&self) {
+        match self.store().removed_data_pools().await {
+            Ok(pools) => {
+                for pool in pools {
+                    self.remove_rows(pool).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the list of deleted pools cannot be read"
+                );
             }
         }
-        self.store().delete_data_pool(pool.id).await?;
-        self.0.plane.remove(pool.id).await.map_err(warehouse_error)
+    }
+
+    /// To its users the pool is gone already; what cannot be removed now is removed at the next start.
+    async fn remove_rows(&self, pool: DataPoolId) {
+        if let Err(error) = self.0.plane.remove(pool).await {
+            tracing::error!(data_pool.id = %pool, error = &error as &dyn std::error::Error, "the rows of a deleted pool cannot be removed");
+            return;
+        }
+        if let Err(error) = self.store().forget_removed_data_pool(pool).await {
+            tracing::error!(data_pool.id = %pool, error = &error as &dyn std::error::Error, "the removal of a pool cannot be recorded");
+        }
     }
 }

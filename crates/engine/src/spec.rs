@@ -2,7 +2,9 @@
 
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{Execution, Status, TaskExecution};
+use forebay_core::id::ModelTableId;
 use forebay_core::job::{Activation, DataJob, TableChoice, Task, TaskKind};
+use forebay_core::model::DataModel;
 use forebay_core::parameter::Parameter;
 use forebay_core::spec::{
     ExecutionSpec, ExtractionSpec, ModelLoadSpec, NamedSchema, ParameterSpec, TaskSpec, Work,
@@ -119,6 +121,7 @@ impl Engine {
                     },
                 };
                 let model = self.store().data_model(job.pool_id, load.data_model_id).await?;
+                check_model_tables("dataModels.tables", &model, chosen.as_deref().unwrap_or_default())?;
                 let only = chosen.or_else(|| match &load.tables {
                     TableChoice::All => None,
                     TableChoice::Only(tables) => Some(tables.clone()),
@@ -146,11 +149,30 @@ fn check_selection(tasks: &[Task], selection: &Selection) -> Result<()> {
     for id in selection.transformations.iter().flatten() {
         known("transformations", *id, "TRANSFORMATION")?;
     }
-    for TaskSelection { task, .. } in selection.extractions.iter().flatten() {
+    for TaskSelection { task, only } in selection.extractions.iter().flatten() {
         known("extractions", *task, "EXTRACTION")?;
+        let of_task = tasks.iter().find(|found| found.id == *task).map(|found| &found.kind);
+        let Some(TaskKind::Extraction(tables)) = of_task else { continue };
+        for id in only.iter().flatten() {
+            if !tables.iter().any(|table| table.id == *id) {
+                let reason = format!("`{id}` is no table of the extraction `{task}`");
+                return Err(Error::invalid("extractions.tables", reason));
+            }
+        }
     }
     for TaskSelection { task, .. } in selection.loads.iter().flatten() {
         known("dataModels", *task, "DATA_MODEL_LOAD")?;
+    }
+    Ok(())
+}
+
+/// A load may only name tables of its model.
+pub(crate) fn check_model_tables(field: &str, model: &DataModel, chosen: &[ModelTableId]) -> Result<()> {
+    for id in chosen {
+        if !model.tables.iter().any(|table| table.id == *id) {
+            let reason = format!("`{id}` is no table of the data model `{}`", model.name);
+            return Err(Error::invalid(field, reason));
+        }
     }
     Ok(())
 }

@@ -1,13 +1,16 @@
 //! Tasks of a job, and what they are set to do.
 
+use std::collections::HashMap;
+
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::extraction::TableExtraction;
 use forebay_core::id::{DataJobId, DataPoolId, TableExtractionId, TaskId, TaskTemplateId};
-use forebay_core::job::{Activation, ModelLoad, Task, TaskKind};
+use forebay_core::job::{Activation, ModelLoad, TableChoice, Task, TaskKind};
 use forebay_core::name::Name;
 
 use crate::Engine;
+use crate::spec::check_model_tables;
 
 /// What a caller says of a new task.
 #[derive(Clone, Debug)]
@@ -35,25 +38,27 @@ impl Engine {
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub async fn task(&self, caller: &Caller, pool: DataPoolId, job: DataJobId, id: &str) -> Result<Task> {
-        self.tasks(caller, pool, job)
-            .await?
-            .into_iter()
-            .find(|task| {
-                id.eq_ignore_ascii_case(&task.id.to_string())
-                    || id.eq_ignore_ascii_case(&task.template_id.to_string())
-            })
-            .ok_or_else(|| Error::not_found(Kind::Task, id))
+        self.pool_with(caller, Permission::View, pool).await?;
+        self.task_of(pool, job, id).await
     }
 
-    async fn task_to_edit(
+    async fn task_of(&self, pool: DataPoolId, job: DataJobId, id: &str) -> Result<Task> {
+        let job = self.store().data_job(pool, job).await?;
+        self.store().task_by_template_or_instance(pool, job.id, id).await
+    }
+
+    /// Changes a task as it is when the change is made, so that of two changes at once neither is lost.
+    async fn change_task(
         &self,
         caller: &Caller,
         pool: DataPoolId,
         job: DataJobId,
         id: &str,
+        change: impl FnOnce(&mut Task) -> Result<()> + Send,
     ) -> Result<Task> {
         self.pool_with(caller, Permission::Edit, pool).await?;
-        self.task(caller, pool, job, id).await
+        let found = self.task_of(pool, job, id).await?;
+        self.store().change_task(pool, job, found.id, change).await
     }
 
     /// # Errors
@@ -75,7 +80,10 @@ impl Engine {
                 ));
             }
             TaskKind::DataModelLoad(load) => {
-                self.store().data_model(pool, load.data_model_id).await?;
+                let model = self.store().data_model(pool, load.data_model_id).await?;
+                if let TableChoice::Only(chosen) = &load.tables {
+                    check_model_tables("tables", &model, chosen)?;
+                }
             }
             TaskKind::Extraction(_) | TaskKind::Transformation(_) => {}
         }
@@ -108,11 +116,16 @@ impl Engine {
         name: Option<Name>,
         description: Option<String>,
     ) -> Result<Task> {
-        let mut task = self.task_to_edit(caller, pool, job, id).await?;
-        task.name = name.unwrap_or(task.name);
-        task.description = description.or(task.description);
-        self.store().update_task(&task).await?;
-        Ok(task)
+        let change = |task: &mut Task| {
+            if let Some(name) = name {
+                task.name = name;
+            }
+            if description.is_some() {
+                task.description = description;
+            }
+            Ok(())
+        };
+        self.change_task(caller, pool, job, id, change).await
     }
 
     /// # Errors
@@ -125,10 +138,11 @@ impl Engine {
         id: &str,
         activation: Activation,
     ) -> Result<Task> {
-        let mut task = self.task_to_edit(caller, pool, job, id).await?;
-        task.activation = activation;
-        self.store().update_task(&task).await?;
-        Ok(task)
+        let change = |task: &mut Task| {
+            task.activation = activation;
+            Ok(())
+        };
+        self.change_task(caller, pool, job, id, change).await
     }
 
     /// # Errors
@@ -140,14 +154,15 @@ impl Engine {
         job: DataJobId,
         id: &str,
     ) -> Result<()> {
-        let task = self.task_to_edit(caller, pool, job, id).await?;
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        let task = self.task_of(pool, job, id).await?;
         self.store().delete_task(pool, job, task.id).await
     }
 
     /// Sets the SQL of a transformation; an empty text is an empty script.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`, `Invalid` when the task is none.
+    /// `NotFound`, also when the task is no transformation; `Forbidden`.
     pub async fn set_statement(
         &self,
         caller: &Caller,
@@ -156,21 +171,21 @@ impl Engine {
         id: &str,
         statement: String,
     ) -> Result<Task> {
-        let mut task = self.task_to_edit(caller, pool, job, id).await?;
-        match &mut task.kind {
-            TaskKind::Transformation(kept) => *kept = Some(statement),
-            TaskKind::Extraction(_) | TaskKind::DataModelLoad(_) => {
-                return Err(Error::not_found(Kind::Task, id));
+        let change = |task: &mut Task| match &mut task.kind {
+            TaskKind::Transformation(kept) => {
+                *kept = Some(statement);
+                Ok(())
             }
-        }
-        self.store().update_task(&task).await?;
-        Ok(task)
+            TaskKind::Extraction(_) | TaskKind::DataModelLoad(_) => Err(Error::not_found(Kind::Task, id)),
+        };
+        self.change_task(caller, pool, job, id, change).await
     }
 
     /// Adds tables to an extraction, or replaces those whose ids it has.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`, `Invalid` when two enabled tables have one target.
+    /// `NotFound`, also when the task is no extraction; `Forbidden`, `Invalid` when two enabled
+    /// tables have one target.
     pub async fn put_table_extractions(
         &self,
         caller: &Caller,
@@ -179,33 +194,19 @@ impl Engine {
         id: &str,
         changed: &[TableExtraction],
     ) -> Result<Task> {
-        let mut task = self.task_to_edit(caller, pool, job, id).await?;
-        let TaskKind::Extraction(tables) = &mut task.kind else {
-            return Err(Error::not_found(Kind::Task, id));
+        let change = |task: &mut Task| {
+            let TaskKind::Extraction(tables) = &mut task.kind else {
+                return Err(Error::not_found(Kind::Task, id));
+            };
+            for table in changed {
+                match tables.iter_mut().find(|kept| kept.id == table.id) {
+                    Some(kept) => *kept = table.clone(),
+                    None => tables.push(table.clone()),
+                }
+            }
+            check_targets(tables)
         };
-        for table in changed {
-            match tables.iter_mut().find(|kept| kept.id == table.id) {
-                Some(kept) => *kept = table.clone(),
-                None => tables.push(table.clone()),
-            }
-        }
-        for (place, table) in tables.iter().enumerate() {
-            let target = table.target_name();
-            let twin = tables[..place]
-                .iter()
-                .find(|other| other.target_name().as_str().eq_ignore_ascii_case(target.as_str()));
-            if let Some(twin) = twin {
-                return Err(Error::invalid(
-                    "targetTableName",
-                    format!(
-                        "{} and {} would both write to {target}; rename one of them",
-                        twin.table, table.table
-                    ),
-                ));
-            }
-        }
-        self.store().update_task(&task).await?;
-        Ok(task)
+        self.change_task(caller, pool, job, id, change).await
     }
 
     /// # Errors
@@ -218,22 +219,24 @@ impl Engine {
         id: &str,
         table: TableExtractionId,
     ) -> Result<()> {
-        let mut task = self.task_to_edit(caller, pool, job, id).await?;
-        let TaskKind::Extraction(tables) = &mut task.kind else {
-            return Err(Error::not_found(Kind::Task, id));
+        let change = |task: &mut Task| {
+            let TaskKind::Extraction(tables) = &mut task.kind else {
+                return Err(Error::not_found(Kind::Task, id));
+            };
+            let before = tables.len();
+            tables.retain(|kept| kept.id != table);
+            if tables.len() == before {
+                return Err(Error::not_found(Kind::TableExtraction, table));
+            }
+            Ok(())
         };
-        let before = tables.len();
-        tables.retain(|kept| kept.id != table);
-        if tables.len() == before {
-            return Err(Error::not_found(Kind::TableExtraction, table));
-        }
-        self.store().update_task(&task).await.map(drop)
+        self.change_task(caller, pool, job, id, change).await.map(drop)
     }
 
     /// Adds the load of a data model to a job.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`.
+    /// `NotFound`, `Forbidden`, `Invalid` for a table that is none of the model.
     pub async fn create_model_load(
         &self,
         caller: &Caller,
@@ -252,4 +255,20 @@ impl Engine {
         )
         .await
     }
+}
+
+/// Two tables with one target would replace each other.
+fn check_targets(tables: &[TableExtraction]) -> Result<()> {
+    let mut seen: HashMap<String, &TableExtraction> = HashMap::new();
+    for table in tables.iter().filter(|table| table.activation == Activation::Enabled) {
+        let target = table.target_name();
+        if let Some(twin) = seen.insert(target.as_str().to_lowercase(), table) {
+            let reason = format!(
+                "{} and {} would both write to {target}; rename one of them",
+                twin.table, table.table
+            );
+            return Err(Error::invalid("targetTableName", reason));
+        }
+    }
+    Ok(())
 }

@@ -4,15 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryArray, RecordBatch, StringArray, StringBuilder};
-use arrow::compute::{CastOptions, cast_with_options};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use forebay_core::connection::{HashAlgorithm, Pseudonymisation};
+use forebay_core::connection::Pseudonymisation;
 use forebay_core::extraction::TableExtraction;
 use forebay_core::name::Identifier;
 use forebay_core::warehouse::CHANGE_DATE_COLUMN;
-use sha1::{Digest, Sha1};
-use sha2::{Sha256, Sha512};
+
+use crate::pseudonym::{has_text, pseudonyms};
 
 /// What to do with each column of one table.
 pub(crate) struct Columns<'a> {
@@ -71,7 +70,7 @@ impl<'a> Columns<'a> {
                 ));
             }
         }
-        let lost = missing(&table.manual_key, schema);
+        let lost = missing(key, schema);
         if !lost.is_empty() {
             return Err(format!(
                 "{shown}: the key names {}, which the extracted columns do not have; correct the key or extract these columns",
@@ -89,6 +88,13 @@ impl<'a> Columns<'a> {
         let mut fields = Vec::new();
         for field in schema.fields() {
             let hashed = holds(&table.pseudonymised, field.name());
+            if hashed && !has_text(field.data_type()) {
+                return Err(format!(
+                    "{shown}.{}: values of the type {} cannot be pseudonymised; leave the column out, or cast it to text in a view at the source",
+                    field.name(),
+                    field.data_type()
+                ));
+            }
             let is_text = *field.data_type() == DataType::Utf8;
             work.push(match table.max_string_length {
                 _ if hashed => ColumnWork::Hash,
@@ -112,7 +118,7 @@ impl<'a> Columns<'a> {
     /// Does the work on some rows.
     ///
     /// # Errors
-    /// Rows that do not have the columns, or a value that has no text to hash. No value is shown.
+    /// Rows that do not have the columns that were announced. No value is shown.
     pub(crate) fn apply(&mut self, rows: &RecordBatch) -> Result<RecordBatch, String> {
         if rows.num_columns() != self.work.len() {
             return Err(format!(
@@ -126,11 +132,12 @@ impl<'a> Columns<'a> {
         for ((work, column), field) in self.work.iter_mut().zip(rows.columns()).zip(self.schema.fields()) {
             columns.push(match work {
                 ColumnWork::Keep => Arc::clone(column),
-                ColumnWork::Hash => hash(self.hashing, column).ok_or_else(|| {
+                ColumnWork::Hash => pseudonyms(self.hashing, column).ok_or_else(|| {
                     format!(
-                        "{}.{}: a value cannot be written as text to pseudonymise it",
+                        "{}.{}: the source sent values of the type {}, which cannot be pseudonymised",
                         self.table,
-                        field.name()
+                        field.name(),
+                        column.data_type()
                     )
                 })?,
                 ColumnWork::Cut { characters, values } => cut(column, *characters, values),
@@ -175,36 +182,4 @@ fn cut(column: &ArrayRef, characters: usize, values: &mut u64) -> ArrayRef {
     let cut: StringArray =
         texts.iter().map(|text| text.map(|text| end(text).map_or(text, |end| &text[..end]))).collect();
     Arc::new(cut)
-}
-
-/// Hashes a column's values in their canonical text: a text as it is, bytes in hexadecimal, other
-/// values as Arrow writes them. NULL stays NULL. `None` when a value has no text.
-fn hash(hashing: &Pseudonymisation, column: &ArrayRef) -> Option<ArrayRef> {
-    let texts: ArrayRef = if let Some(bytes) = column.as_any().downcast_ref::<BinaryArray>() {
-        Arc::new(bytes.iter().map(|value| value.map(hex::encode)).collect::<StringArray>())
-    } else {
-        let options = CastOptions { safe: false, ..CastOptions::default() };
-        cast_with_options(column, &DataType::Utf8, &options).ok()?
-    };
-    let texts = texts.as_any().downcast_ref::<StringArray>()?;
-    let mut hashed = StringBuilder::with_capacity(texts.len(), texts.len() * 64);
-    for text in texts {
-        hashed.append_option(text.map(|text| digest(hashing, text)));
-    }
-    Some(Arc::new(hashed.finish()))
-}
-
-/// The hash of a value, in lower-case hexadecimal.
-fn digest(hashing: &Pseudonymisation, text: &str) -> String {
-    fn of<D: Digest>(salt: &str, text: &str) -> String {
-        hex::encode(D::new().chain_update(salt).chain_update(text).finalize())
-    }
-    let salt = hashing.salt.expose();
-    match hashing.algorithm {
-        HashAlgorithm::Sha1 => of::<Sha1>(salt, text),
-        HashAlgorithm::Sha256 => of::<Sha256>(salt, text),
-        HashAlgorithm::Sha256NoSalt => of::<Sha256>("", text),
-        HashAlgorithm::Sha512 => of::<Sha512>(salt, text),
-        HashAlgorithm::Sha512NoSalt => of::<Sha512>("", text),
-    }
 }

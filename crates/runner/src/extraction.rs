@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use forebay_core::execution::ExtractionMode;
 use forebay_core::extraction::{SourceTableName, TableExtraction};
 use forebay_core::job::Activation;
 use forebay_core::name::Identifier;
@@ -44,10 +43,7 @@ pub(crate) async fn run(
         return Ok(Done::Skipped("no table is enabled".to_owned()));
     }
     check_targets(&tables)?;
-    let mode = match run.spec.mode {
-        ExtractionMode::Full => "FULL",
-        ExtractionMode::Delta => "DELTA",
-    };
+    let mode = run.spec.mode.as_str();
     report
         .info("EXTRACTION_STARTED", format!("{mode} extraction of {}", counted(tables.len() as u64, "table")))
         .await;
@@ -110,10 +106,13 @@ fn texts(table: &TableExtraction) -> impl Iterator<Item = &str> {
     [&table.filter, &table.delta_filter].into_iter().chain(bounds).filter_map(Option::as_deref)
 }
 
+/// A table at the source, and its primary key.
+type SourceKey = (SourceTableName, Vec<Identifier>);
+
 /// The primary keys at the source, looked up once and only when a table needs them.
 pub(crate) struct SourceKeys<'a> {
     source: &'a dyn Source,
-    known: Mutex<Option<Vec<(SourceTableName, Vec<Identifier>)>>>,
+    known: Mutex<Option<Vec<SourceKey>>>,
 }
 
 impl SourceKeys<'_> {

@@ -15,17 +15,22 @@ use crate::halt::Halt;
 use crate::report::Report;
 
 mod columns;
+mod day;
 mod extraction;
 mod halt;
+mod hidden;
 mod model_load;
 mod parameters;
+mod pseudonym;
 mod report;
+mod request;
 mod scan;
 mod script;
 mod table;
 #[cfg(test)]
 mod tests;
 mod transformation;
+mod value;
 
 /// Makes a source of a connection's settings.
 pub trait OpenSource: Send + Sync {
@@ -85,7 +90,7 @@ pub async fn run(
             Ok(Done::Skipped(message)) => report.task_finished(Status::Skipped, Some(message)).await,
             Err(Halt::Canceled) => {
                 report
-                    .log(LogLevel::Warning, "EXECUTION_CANCELED", "the execution was canceled".to_owned())
+                    .log(LogLevel::Warning, "EXECUTION_CANCELED", "stopped before its end".to_owned())
                     .await;
                 report.task_finished(Status::Cancel, Some("canceled".to_owned())).await;
                 for task in rest {

@@ -7,15 +7,16 @@ use arrow::array::StringArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use forebay_core::id::DataPoolId;
-use forebay_core::parameter::{DynamicOperation, DynamicValue, ParameterOrigin, ParameterType};
+use forebay_core::parameter::{DynamicOperation, DynamicValue, ParameterOrigin};
 use forebay_core::pool::{connection_schema, global_schema};
-use forebay_core::spec::{NamedSchema, ParameterSpec, TaskSpec};
+use forebay_core::spec::{NamedSchema, TaskSpec};
 use forebay_core::warehouse::{Query, Rows, WarehouseErrorKind};
 
 use crate::Run;
 use crate::halt::Halt;
 use crate::report::Report;
 use crate::scan::{Piece, Within, pieces};
+use crate::value::Value;
 
 /// What stands before the name of a connection.
 const DATASOURCE: &str = "DATASOURCE:";
@@ -26,8 +27,8 @@ const LIST_LIMIT: usize = 10_000;
 pub(crate) struct Parameters<'a> {
     pool: DataPoolId,
     schemas: &'a [NamedSchema],
-    /// Each as SQL, or why it has no value.
-    values: BTreeMap<&'a str, Result<String, String>>,
+    /// Or why a parameter has none.
+    values: BTreeMap<&'a str, Result<Value, String>>,
 }
 
 impl<'a> Parameters<'a> {
@@ -60,8 +61,8 @@ impl<'a> Parameters<'a> {
                 ParameterOrigin::Constant => Ok(None),
                 ParameterOrigin::Dynamic(dynamic) => ask(run, name, dynamic).await?,
             };
-            let sql = match found {
-                Ok(Some(found)) => sql(parameter, &found),
+            let value = match found {
+                Ok(Some(found)) => Value::new(parameter, &found),
                 Ok(None) => {
                     if let ParameterOrigin::Dynamic(dynamic) = &parameter.origin {
                         let text = format!(
@@ -70,28 +71,37 @@ impl<'a> Parameters<'a> {
                         );
                         report.info("PARAMETER_STORED_VALUES", text).await;
                     }
-                    sql(parameter, &parameter.values)
+                    Value::new(parameter, &parameter.values)
                 }
                 Err(reason) => Err(reason),
             };
-            values.insert(name, sql);
+            values.insert(name, value);
         }
         Ok(Self { pool: run.spec.pool_id, schemas: &run.spec.schemas, values })
     }
 
-    /// The text with its places filled in. A text without places is unchanged, and so are unknown
-    /// places in comments.
+    /// SQL with its places filled in. A text without places is unchanged, and so are unknown places
+    /// in comments.
     ///
     /// # Errors
     /// An unknown place, with its line and column, or a parameter without a value.
-    pub(crate) fn fill(&self, text: &str) -> Result<String, String> {
-        let mut filled = String::with_capacity(text.len());
+    pub(crate) fn fill(&self, text: &str) -> Result<Filled, String> {
+        let mut filled = Filled { text: String::with_capacity(text.len()), added: Vec::new() };
+        let mut line = 1;
         for piece in pieces(text) {
             match piece {
-                Piece::Plain(plain) => filled.push_str(plain),
+                Piece::Plain(plain) => {
+                    line += newlines(plain);
+                    filled.text.push_str(plain);
+                }
                 Piece::Place { whole, name, at, within } => match self.place(name, within) {
-                    Ok(value) => filled.push_str(&within_comment(value, within)),
-                    Err(_) if within.is_comment() => filled.push_str(whole),
+                    Ok(value) => {
+                        let lines = newlines(&value);
+                        line += lines;
+                        filled.added.push((line, lines));
+                        filled.text.push_str(&value);
+                    }
+                    Err(_) if within.is_comment() => filled.text.push_str(whole),
                     Err(reason) => return Err(format!("{}: {reason}", position(text, at))),
                 },
             }
@@ -99,21 +109,37 @@ impl<'a> Parameters<'a> {
         Ok(filled)
     }
 
-    /// As `fill`, for a text that may be missing or blank, which is the same.
-    pub(crate) fn fill_option(&self, text: Option<&str>) -> Result<Option<String>, String> {
-        let filled = text.map(|text| self.fill(text)).transpose()?;
-        Ok(filled.filter(|text| !text.trim().is_empty()))
+    /// A text that is no SQL with its places filled in: values stand in it as they are.
+    ///
+    /// # Errors
+    /// As for [`Self::fill`].
+    pub(crate) fn fill_plain(&self, text: &str) -> Result<String, String> {
+        let mut filled = String::with_capacity(text.len());
+        for piece in pieces(text) {
+            match piece {
+                Piece::Plain(plain) => filled.push_str(plain),
+                Piece::Place { name, at, .. } => match named(name).and_then(|name| self.value(name)) {
+                    Ok(value) => filled.push_str(&value.plain()),
+                    Err(reason) => return Err(format!("{}: {reason}", position(text, at))),
+                },
+            }
+        }
+        Ok(filled)
     }
 
     fn place(&self, name: Option<&str>, within: Within) -> Result<String, String> {
-        let name = name.ok_or("`<%=` has no `%>` on its line")?;
+        let name = named(name)?;
         if let Some(prefix) = name.get(..DATASOURCE.len())
             && prefix.eq_ignore_ascii_case(DATASOURCE)
         {
             return self.schema(name[DATASOURCE.len()..].trim(), within);
         }
+        self.value(name)?.sql(within)
+    }
+
+    fn value(&self, name: &str) -> Result<&Value, String> {
         match self.values.get(name) {
-            Some(value) => value.clone(),
+            Some(value) => value.as_ref().map_err(Clone::clone),
             None => Err(format!(
                 "`<%={name}%>` is no parameter of this task or its data pool; create it or correct the name"
             )),
@@ -146,13 +172,27 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// A value must not end the comment that it stands in.
-fn within_comment(value: String, within: Within) -> String {
-    match within {
-        Within::LineComment => value.replace(['\n', '\r'], " "),
-        Within::BlockComment => value.replace("*/", "* /").replace("/*", "/ *"),
-        Within::Code | Within::Text | Within::Name => value,
+/// SQL with its places filled in.
+pub(crate) struct Filled {
+    pub(crate) text: String,
+    /// For each value, the line it ends on and how many lines it added.
+    added: Vec<(u64, u64)>,
+}
+
+impl Filled {
+    /// The line of the text as it was written, for a line on which something begins now.
+    pub(crate) fn written_line(&self, line: u64) -> u64 {
+        let before = self.added.iter().filter(|(end, _)| *end <= line);
+        line - before.map(|(_, lines)| lines).sum::<u64>()
     }
+}
+
+fn newlines(text: &str) -> u64 {
+    text.matches('\n').count() as u64
+}
+
+fn named(name: Option<&str>) -> Result<&str, String> {
+    name.ok_or_else(|| "`<%=` has no `%>` on its line".to_owned())
 }
 
 fn position(text: &str, at: usize) -> String {
@@ -160,50 +200,6 @@ fn position(text: &str, at: usize) -> String {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     format!("line {line}, column {column}")
-}
-
-/// A parameter's values as they are written into the text.
-fn sql(parameter: &ParameterSpec, values: &[String]) -> Result<String, String> {
-    let name = &parameter.placeholder;
-    if parameter.data_type == ParameterType::Null {
-        return Ok("NULL".to_owned());
-    }
-    if values.is_empty() {
-        return Err(format!("parameter {name} has no value; set its value or a default value"));
-    }
-    let mut written = Vec::with_capacity(values.len());
-    for value in values {
-        written.push(match parameter.data_type {
-            ParameterType::Int | ParameterType::ListInt => number(name, value, "whole number", is_whole)?,
-            ParameterType::Double | ParameterType::ListDouble => number(name, value, "number", is_number)?,
-            ParameterType::ListString => format!("'{}'", value.replace('\'', "''")),
-            ParameterType::Date
-            | ParameterType::String
-            | ParameterType::Column
-            | ParameterType::QualifiedColumn
-            | ParameterType::Null => value.clone(),
-        });
-    }
-    Ok(written.join(", "))
-}
-
-fn number(name: &str, value: &str, kind: &str, good: fn(&str) -> bool) -> Result<String, String> {
-    let trimmed = value.trim();
-    if good(trimmed) {
-        Ok(trimmed.to_owned())
-    } else {
-        Err(format!("parameter {name}: `{value}` is no {kind}; correct its value or its type"))
-    }
-}
-
-fn is_whole(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
-}
-
-fn is_number(text: &str) -> bool {
-    // Rust reads words like `inf` as well; SQL would take them for names.
-    text.bytes().all(|byte| b"0123456789+-.eE".contains(&byte)) && text.parse::<f64>().is_ok()
 }
 
 /// Asks the pool for a dynamic parameter's values: `None` when there are none, and an error of the
@@ -235,7 +231,7 @@ async fn ask(
         Err(error) => return Err(error.into()),
     };
     let values = texts(&rows)?;
-    if values.len() > LIST_LIMIT {
+    if values.len() > LIST_LIMIT || rows.truncated {
         return Ok(Err(format!(
             "parameter {name}: {}.{} has more than {LIST_LIMIT} different values; join the table instead",
             dynamic.table, dynamic.column

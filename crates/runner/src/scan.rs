@@ -4,8 +4,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Within {
     Code,
-    /// A text in single or dollar quotes.
+    /// A text in single quotes.
     Text,
+    /// A text in single quotes in which a backslash hides the next character: `E'…'`.
+    EscapedText,
+    /// A text in dollar quotes.
+    DollarText,
     /// A name in double quotes.
     Name,
     LineComment,
@@ -34,8 +38,7 @@ pub(crate) enum Piece<'a> {
 
 /// Cuts a text into its pieces. Together they are the text.
 pub(crate) fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut scanner =
-        Scanner { text, at: 0, within: Within::Code, depth: 0, end: String::new(), escapes: false };
+    let mut scanner = Scanner { text, at: 0, within: Within::Code, depth: 0, tag: "" };
     let mut pieces = Vec::new();
     let mut plain = 0;
     while scanner.at < text.len() {
@@ -70,10 +73,8 @@ struct Scanner<'a> {
     within: Within,
     /// How deep block comments are nested.
     depth: u32,
-    /// What ends the text.
-    end: String,
-    /// Whether a backslash hides the next character of the text.
-    escapes: bool,
+    /// What ends a text in dollar quotes.
+    tag: &'a str,
 }
 
 impl<'a> Scanner<'a> {
@@ -94,24 +95,24 @@ impl<'a> Scanner<'a> {
                 } else if rest.starts_with('"') {
                     self.within = Within::Name;
                 } else if rest.starts_with('\'') {
-                    self.within = Within::Text;
-                    self.end = "'".to_owned();
-                    self.escapes = self.after_escape_mark();
+                    let escapes = self.after_escape_mark();
+                    self.within = if escapes { Within::EscapedText } else { Within::Text };
                 } else if let Some(tag) = self.dollar_tag() {
                     length = tag.len();
-                    (self.within, self.escapes) = (Within::Text, false);
-                    self.end = tag.to_owned();
+                    (self.within, self.tag) = (Within::DollarText, tag);
                 }
             }
             // Two quotes in a row end and begin again, which comes to the same.
             Within::Name if rest.starts_with('"') => self.within = Within::Code,
-            Within::Text if self.escapes && rest.starts_with('\\') => {
+            Within::Text if rest.starts_with('\'') => self.within = Within::Code,
+            Within::EscapedText if rest.starts_with('\\') => {
                 length += rest[1..].chars().next().map_or(0, char::len_utf8);
             }
-            Within::Text if self.escapes && rest.starts_with("''") => length = 2,
-            Within::Text if rest.starts_with(&self.end) => {
+            Within::EscapedText if rest.starts_with("''") => length = 2,
+            Within::EscapedText if rest.starts_with('\'') => self.within = Within::Code,
+            Within::DollarText if rest.starts_with(self.tag) => {
                 self.within = Within::Code;
-                length = self.end.len();
+                length = self.tag.len();
             }
             Within::LineComment if rest.starts_with('\n') => self.within = Within::Code,
             Within::BlockComment if rest.starts_with("/*") => (self.depth, length) = (self.depth + 1, 2),
@@ -121,7 +122,12 @@ impl<'a> Scanner<'a> {
                     self.within = Within::Code;
                 }
             }
-            Within::Name | Within::Text | Within::LineComment | Within::BlockComment => {}
+            Within::Name
+            | Within::Text
+            | Within::EscapedText
+            | Within::DollarText
+            | Within::LineComment
+            | Within::BlockComment => {}
         }
         self.at += length;
     }
@@ -159,10 +165,11 @@ mod tests {
             ("a <%=x%>", Within::Code),
             ("'a' || <%=x%>", Within::Code),
             ("'it''s <%=x%>'", Within::Text),
-            ("E'it\\'s <%=x%>'", Within::Text),
+            ("E'it\\'s <%=x%>'", Within::EscapedText),
+            ("E'it''s <%=x%>'", Within::EscapedText),
             ("'\\' <%=x%>", Within::Code),
-            ("$$ ' <%=x%> $$", Within::Text),
-            ("$a$ $$ <%=x%> $a$", Within::Text),
+            ("$$ ' <%=x%> $$", Within::DollarText),
+            ("$a$ $$ <%=x%> $a$", Within::DollarText),
             ("$1 <%=x%>", Within::Code),
             ("\"a\"\"<%=x%>\"", Within::Name),
             ("-- '\n<%=x%>", Within::Code),

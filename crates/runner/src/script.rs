@@ -15,8 +15,9 @@ pub(crate) struct Statement<'a> {
 /// The statements in order. What holds nothing but spaces and comments is none.
 ///
 /// # Errors
-/// A quote or comment without an end, with its line.
+/// A quote or comment without an end, or a line that ends with a carriage return alone, with its line.
 pub(crate) fn split(script: &str) -> Result<Vec<Statement<'_>>, String> {
+    check_line_ends(script)?;
     let dialect = DuckDbDialect;
     let mut tokens = Vec::new();
     if let Err(error) =
@@ -54,6 +55,19 @@ pub(crate) fn split(script: &str) -> Result<Vec<Statement<'_>>, String> {
         .into_iter()
         .filter_map(|(start, end, line)| script.get(start..end).map(|text| Statement { text, line }))
         .collect())
+}
+
+/// Where a carriage return stands alone, the engine ends a comment and the tokenizer does not: what
+/// follows would be left out in silence.
+fn check_line_ends(script: &str) -> Result<(), String> {
+    for (line, text) in (1..).zip(script.split('\n')) {
+        if text.strip_suffix('\r').unwrap_or(text).contains('\r') {
+            return Err(format!(
+                "line {line} of the script holds a carriage return that ends no line; save the script with line feeds as line ends"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Turns lines and columns, asked for in order, into byte offsets.
@@ -122,6 +136,13 @@ mod tests {
             let error = split(script).unwrap_err();
             assert!(error.contains(&format!("line {line},")), "{script:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_carriage_return_alone_is_refused() {
+        check("SELECT 1;\r\nSELECT 2;\r\n", &[("SELECT 1", 1), ("SELECT 2", 2)]);
+        let error = split("SELECT 1;\n-- one\rSELECT 2").unwrap_err();
+        assert!(error.contains("line 2 of the script"), "{error}");
     }
 
     #[test]

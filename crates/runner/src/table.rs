@@ -1,19 +1,18 @@
-//! One table of an extraction: what is asked of the source, how its rows are written, and the
-//! receipt of it.
+//! One table of an extraction: how its rows are written, and the receipt of it.
 
+use arrow::datatypes::Schema;
 use forebay_core::execution::{ExtractionMode, LogLevel, Receipt, Status};
 use forebay_core::extraction::{ColumnChoice, TableExtraction};
 use forebay_core::name::Identifier;
 use forebay_core::pool::connection_schema;
-use forebay_core::source::{
-    Checkpoint, DateBounds, DeltaRequest, Extent, ReadRequest, Repeats, TableReader, TableRows,
-};
+use forebay_core::source::{Extent, ReadRequest, TableReader, TableRows};
 use forebay_core::warehouse::{Key, LoadReport, LoadSpec, WarehouseTable, WriteMode};
 use futures::StreamExt;
 
 use crate::columns::{Columns, holds, missing};
 use crate::extraction::{Extraction, TableDone};
 use crate::halt::{Halt, check, unless_stopped};
+use crate::hidden::{hidden, shown};
 use crate::report::{Step, counted};
 
 /// What a table's step tells at its end.
@@ -84,34 +83,36 @@ impl Extraction<'_> {
         let mut rows = match unless_stopped(stop, self.snapshot.read(&request)).await?? {
             TableReader::Rows(rows) => rows,
             TableReader::Unchanged => {
-                let since = before.map(|since| format!(" since {since}")).unwrap_or_default();
-                return Ok(Ended::Unchanged(format!("unchanged{since}")));
+                // Only a delta can find nothing new.
+                let Some(delta) = &request.delta else { return Err(unasked(&target)) };
+                return Ok(Ended::Unchanged(format!("unchanged since {}", shown(table, &delta.since))));
             }
         };
+        if rows.extent == Extent::Changes && request.delta.is_none() {
+            return Err(unasked(&target));
+        }
         for note in std::mem::take(&mut rows.notes) {
+            let note = hidden(table, request.delta.as_ref().map(|delta| &delta.since), note);
+            let note = hidden(table, Some(&rows.checkpoint), note);
             self.report.info("TABLE_NOTE", format!("{}: {note}", target.name)).await;
         }
         if key.is_empty() && missing(&rows.key, &rows.schema).is_empty() {
             key.clone_from(&rows.key);
         }
         let mut columns = Columns::plan(table, &rows.schema, &key, &self.spec.pseudonymisation)?;
-        let mode = self.write_mode(table, &request, rows.extent, key).await;
+        let mode = self.write_mode(table, &request, rows.extent, &rows.schema, key).await;
         let load = LoadSpec {
             table: target,
             columns: columns.schema(),
             mode: mode.clone(),
             changed_at: self.run.spec.changed_at,
         };
-        let mut receipt =
-            Receipt { checkpoint_before: before.map(|before| before.to_string()), ..Receipt::default() };
+        let mut receipt = Receipt {
+            checkpoint_before: before.map(|before| shown(table, &before)),
+            checkpoint_after: Some(shown(table, &rows.checkpoint)),
+            ..Receipt::default()
+        };
         let report = self.copy(load, rows, &mut columns, &mut receipt, step).await?;
-        if receipt.rows_read != report.rows_staged {
-            let (read, staged) = (receipt.rows_read, report.rows_staged);
-            tracing::error!(read, staged, "the numbers of rows read and staged differ");
-            return Err(Halt::Failed(format!(
-                "an internal error: {read} rows were read and {staged} were staged; run the job with mode=FULL and report this"
-            )));
-        }
         self.tell(table, &mode, &columns, &report).await;
         receipt.rows_inserted = report.rows_inserted;
         receipt.rows_updated = report.rows_updated;
@@ -120,41 +121,6 @@ impl Extraction<'_> {
         receipt.rows_after = report.rows_after;
         receipt.seconds = step.seconds();
         Ok(Ended::Loaded(receipt))
-    }
-
-    /// What a full read asks for.
-    fn request(&self, table: &TableExtraction) -> Result<ReadRequest, String> {
-        let fill = |text: &Option<String>| self.parameters.fill_option(text.as_deref());
-        let date_bounds = match &table.creation_date {
-            None => None,
-            Some(bounds) => Some(DateBounds {
-                column: bounds.column.clone(),
-                from: fill(&bounds.from)?,
-                until: fill(&bounds.until)?,
-            }),
-        };
-        Ok(ReadRequest {
-            table: table.table.clone(),
-            columns: table.columns.clone(),
-            filters: fill(&table.filter)?.into_iter().collect(),
-            date_bounds,
-            delta: None,
-            cursor: table.change_date.as_ref().map(|change| change.column.clone()),
-        })
-    }
-
-    fn delta(
-        &self,
-        table: &TableExtraction,
-        since: Checkpoint,
-        key: &[Identifier],
-    ) -> Result<DeltaRequest, String> {
-        Ok(DeltaRequest {
-            since,
-            filter: self.parameters.fill_option(table.delta_filter.as_deref())?,
-            offset_seconds: table.change_date.as_ref().map_or(0, |change| change.offset_seconds),
-            repeats: if key.is_empty() { Repeats::Avoid } else { Repeats::Harmless },
-        })
     }
 
     /// The source's key of a table, when all of its columns are extracted.
@@ -173,6 +139,7 @@ impl Extraction<'_> {
         table: &TableExtraction,
         request: &ReadRequest,
         extent: Extent,
+        schema: &Schema,
         key: Vec<Identifier>,
     ) -> WriteMode {
         let target = table.target_name();
@@ -185,9 +152,11 @@ impl Extraction<'_> {
         }
         match (Key::new(key), extent) {
             (Some(key), _) => {
-                // The order of hashes says nothing.
-                let order =
-                    request.cursor.clone().filter(|column| !holds(&table.pseudonymised, column.as_str()));
+                // A cursor that is not extracted cannot order the rows, and the order of hashes says nothing.
+                let order = request.cursor.clone().filter(|column| {
+                    missing(std::slice::from_ref(column), schema).is_empty()
+                        && !holds(&table.pseudonymised, column.as_str())
+                });
                 WriteMode::Merge { key, order }
             }
             (None, Extent::Whole) => {
@@ -231,8 +200,7 @@ impl Extraction<'_> {
         }
         drop(batches);
         check(stop)?;
-        receipt.checkpoint_after = Some(checkpoint.to_string());
-        Ok(load.commit(&checkpoint, stop).await?)
+        Ok(load.commit(receipt.rows_read, &checkpoint, stop).await?)
     }
 
     /// The log lines about a committed load.
@@ -258,4 +226,10 @@ impl Extraction<'_> {
             self.report.warn("TABLE_FEWER_ROWS", text).await;
         }
     }
+}
+
+/// A source answered with changes where the whole table was asked for.
+fn unasked(target: &WarehouseTable) -> Halt {
+    tracing::error!(table = %target.name, "a source answered a full read with changes");
+    Halt::Failed("an internal error: the source did not answer with the whole table; report this".to_owned())
 }

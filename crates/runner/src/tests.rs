@@ -1,1 +1,14 @@
+//! A run as its callers see it: a source that does as it is told, a warehouse in memory, and the
+//! events collected.
 
+mod cancel;
+mod columns;
+mod delta;
+mod full;
+mod house;
+mod models;
+mod parameters;
+mod source;
+mod tables;
+mod transformations;
+mod warehouse;

@@ -18,7 +18,7 @@ pub(crate) async fn run(
 ) -> Result<Done, Halt> {
     let parameters = Parameters::read(run, task, &[script], report).await?;
     let script = parameters.fill(script)?;
-    let statements = split(&script)?;
+    let statements = split(&script.text)?;
     if statements.is_empty() {
         return Ok(Done::Skipped("the script has no statements".to_owned()));
     }
@@ -29,7 +29,8 @@ pub(crate) async fn run(
     let mut transaction = run.warehouse.begin(&schemas).await?;
     for (position, statement) in statements.iter().enumerate() {
         check(run.stop)?;
-        let name = format!("statement {} (line {})", position + 1, statement.line);
+        let line = script.written_line(statement.line);
+        let name = format!("statement {} (line {line})", position + 1);
         let step = report.step(position, name.clone()).await;
         match transaction.execute(statement.text, run.stop).await.map_err(Halt::from) {
             Ok(rows) => {

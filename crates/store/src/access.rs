@@ -347,7 +347,7 @@ fn subject_not_found(subject: Subject) -> Error {
 }
 
 /// The columns `user_id` and `application_id`: one of the two is set.
-fn owner_columns(owner: Subject) -> (Option<String>, Option<String>) {
+pub(crate) fn owner_columns(owner: Subject) -> (Option<String>, Option<String>) {
     match owner {
         Subject::User(id) => (Some(id.to_string()), None),
         Subject::Application(id) => (None, Some(id.to_string())),

@@ -29,19 +29,13 @@ impl Store {
         let id = execution.id.to_string();
         let sealed_spec = self.secrets().seal(place(&id), spec_json.as_bytes())?;
         let mut transaction = self.begin().await?;
-        if let Some(key) = idempotency_key {
-            let earlier = db::query("select * from executions where job_id = $1 and idempotency_key = $2")
-                .bind(execution.job_id.to_string())
-                .bind(key)
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(db::error)?;
-            if let Some(row) = earlier {
-                return read_execution(&row);
-            }
+        if let Some(key) = idempotency_key
+            && let Some(earlier) = seen_with(&mut transaction, execution.job_id, key).await?
+        {
+            return Ok(earlier);
         }
         if let Some(live) = live(&mut transaction, execution.job_id).await? {
-            return Err(Error::ExecutionIsLive { execution: live.id, state: state(live.status) });
+            return Err(is_live(&live));
         }
         let (started_by_type, started_by_id) = db::subject_columns(execution.started_by);
         let row = db::query(
@@ -71,6 +65,19 @@ impl Store {
         }
         db::commit(transaction).await?;
         read_execution(&row)
+    }
+
+    /// The execution that a key of the job was seen with.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn execution_seen_with(
+        &self,
+        job: DataJobId,
+        idempotency_key: &str,
+    ) -> Result<Option<Execution>> {
+        let mut connection = self.read().acquire().await.map_err(db::error)?;
+        seen_with(&mut connection, job, idempotency_key).await
     }
 
     /// Takes the oldest queued execution, with its spec, unless `limit_running` are running already.
@@ -169,8 +176,9 @@ impl Store {
         Ok(true)
     }
 
-    /// Puts a running execution back into the queue, with tasks and steps as if it had not begun; what was
-    /// skipped without being begun stays so. `false` when it is not running.
+    /// Puts a running execution back into the queue, to go on with the task that was interrupted: tasks that
+    /// ended well or were skipped stay so, the others are as if they had not begun. `false` when it is not
+    /// running.
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
@@ -188,10 +196,12 @@ impl Store {
         }
         for sql in [
             "update task_executions set status = 'QUEUED', message = null, started_at = null, finished_at = null
-             where execution_id = $1 and (status <> 'SKIPPED' or started_at is not null)",
+             where execution_id = $1 and status not in ('SUCCESS', 'SKIPPED')",
             "update step_executions
              set status = 'QUEUED', message = null, row_count = 0, receipt = null, started_at = null, finished_at = null
-             where execution_id = $1 and (status <> 'SKIPPED' or started_at is not null)",
+             where execution_id = $1 and task_id in (
+                 select task_id from task_executions where execution_id = $1 and status = 'QUEUED'
+             )",
         ] {
             db::query(sql).bind(id.to_string()).execute(&mut *transaction).await.map_err(db::error)?;
         }
@@ -358,7 +368,7 @@ fn place(id: &str) -> Place<'_> {
 }
 
 /// A state in the middle of a sentence.
-fn state(status: Status) -> &'static str {
+pub(crate) fn state(status: Status) -> &'static str {
     match status {
         Status::Queued => "queued",
         Status::Running => "running",
@@ -369,7 +379,35 @@ fn state(status: Status) -> &'static str {
     }
 }
 
-async fn live(connection: &mut Connection, job: DataJobId) -> Result<Option<Execution>> {
+async fn seen_with(connection: &mut Connection, job: DataJobId, key: &str) -> Result<Option<Execution>> {
+    let row = db::query("select * from executions where job_id = $1 and idempotency_key = $2")
+        .bind(job.to_string())
+        .bind(key)
+        .fetch_optional(connection)
+        .await
+        .map_err(db::error)?;
+    row.as_ref().map(read_execution).transpose()
+}
+
+/// That an execution is live, as an error.
+pub(crate) fn is_live(live: &Execution) -> Error {
+    Error::ExecutionIsLive { execution: live.id, state: state(live.status) }
+}
+
+/// An execution of a pool that is queued or running.
+pub(crate) async fn live_in_pool(connection: &mut Connection, pool: DataPoolId) -> Result<Option<Execution>> {
+    let row = db::query(
+        "select * from executions where pool_id = $1 and status in ('QUEUED', 'RUNNING')
+         order by queued_at, seq limit 1",
+    )
+    .bind(pool.to_string())
+    .fetch_optional(connection)
+    .await
+    .map_err(db::error)?;
+    row.as_ref().map(read_execution).transpose()
+}
+
+pub(crate) async fn live(connection: &mut Connection, job: DataJobId) -> Result<Option<Execution>> {
     let row = db::query("select * from executions where job_id = $1 and status in ('QUEUED', 'RUNNING')")
         .bind(job.to_string())
         .fetch_optional(connection)

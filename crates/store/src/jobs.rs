@@ -6,7 +6,7 @@ use forebay_core::job::DataJob;
 use forebay_core::{Error, Result};
 
 use crate::db::{self, Row};
-use crate::{Store, connections, pools};
+use crate::{Store, connections, executions, pools};
 
 impl Store {
     /// # Errors
@@ -56,6 +56,19 @@ impl Store {
         data_job(&row.ok_or_else(|| not_found(id))?)
     }
 
+    /// A job, whichever pool it lies in.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn find_data_job(&self, id: DataJobId) -> Result<DataJob> {
+        let row = db::query("select * from data_jobs where id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.read())
+            .await
+            .map_err(db::error)?;
+        data_job(&row.ok_or_else(|| not_found(id))?)
+    }
+
     /// Writes the name and the connection.
     ///
     /// # Errors
@@ -77,18 +90,27 @@ impl Store {
         }
     }
 
-    /// Deletes the job with its tasks, their parameters, its executions and their logs, live ones too.
+    /// Deletes the job with its tasks, their parameters, its executions and their logs.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `ExecutionIsLive` while one is queued or running.
     pub async fn delete_data_job(&self, pool: DataPoolId, id: DataJobId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        if let Some(live) = executions::live(&mut transaction, id).await?
+            && live.pool_id == pool
+        {
+            return Err(executions::is_live(&live));
+        }
         let done = db::query("delete from data_jobs where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .execute(self.write())
+            .execute(&mut *transaction)
             .await
             .map_err(db::error)?;
-        if done.rows_affected() == 0 { Err(not_found(id)) } else { Ok(()) }
+        if done.rows_affected() == 0 {
+            return Err(not_found(id));
+        }
+        db::commit(transaction).await
     }
 
     /// Which of the things a job refers to does not exist.

@@ -56,6 +56,19 @@ impl Store {
         rows.iter().map(parameter).collect()
     }
 
+    /// The parameters of a pool and of all its tasks, by placeholder.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn all_parameters(&self, pool: DataPoolId) -> Result<Vec<Parameter>> {
+        let rows = db::query("select * from parameters where pool_id = $1 order by placeholder, id")
+            .bind(pool.to_string())
+            .fetch_all(self.read())
+            .await
+            .map_err(db::error)?;
+        rows.iter().map(parameter).collect()
+    }
+
     /// A parameter of the pool or of one of its tasks.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! Data pools. Deleting one takes everything in it along.
 
+use forebay_core::access::{Permission, Subject};
 use forebay_core::error::Kind;
 use forebay_core::id::DataPoolId;
 use forebay_core::pool::DataPool;
 use forebay_core::{Error, Result};
 
-use crate::Store;
 use crate::db::{self, Row};
+use crate::{Store, access, executions};
 
 impl Store {
     /// # Errors
@@ -69,17 +70,88 @@ impl Store {
         if done.rows_affected() == 0 { Err(not_found(pool.id)) } else { Ok(()) }
     }
 
-    /// Deletes the pool with its connections, jobs, executions, parameters, models and grants.
+    /// The data pools in which a subject holds one of these permissions, the oldest first.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// Only `Internal` and `Unavailable`.
+    pub async fn data_pools_granted(
+        &self,
+        subject: Subject,
+        permissions: &[Permission],
+    ) -> Result<Vec<DataPool>> {
+        let (user, application) = access::owner_columns(subject);
+        let rows = db::query(
+            "with held as (
+                 select grants.pool_id from grants join json_each($3) as wanted on wanted.value = grants.permission
+                 where grants.user_id is $1 and grants.application_id is $2
+             )
+             select * from data_pools
+             where id in (select pool_id from held where pool_id is not null)
+                 or exists (select 1 from held where pool_id is null)
+             order by created_at, name, id",
+        )
+        .bind(user)
+        .bind(application)
+        .bind(db::to_json(permissions)?)
+        .fetch_all(self.read())
+        .await
+        .map_err(db::error)?;
+        rows.iter().map(data_pool).collect()
+    }
+
+    /// Deletes the pool with its connections, jobs, executions, parameters, models and grants, and notes that
+    /// its files are to be removed.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` while an execution of the pool is queued or running.
     pub async fn delete_data_pool(&self, id: DataPoolId) -> Result<()> {
+        let mut transaction = self.begin().await?;
+        if let Some(live) = executions::live_in_pool(&mut transaction, id).await? {
+            return Err(Error::conflict(format!(
+                "execution `{}` of this data pool is still {}; wait for it or cancel it first",
+                live.id,
+                executions::state(live.status)
+            )));
+        }
         let done = db::query("delete from data_pools where id = $1")
+            .bind(id.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(db::error)?;
+        if done.rows_affected() == 0 {
+            return Err(not_found(id));
+        }
+        db::query("insert into removed_data_pools (id) values ($1)")
+            .bind(id.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(db::error)?;
+        db::commit(transaction).await
+    }
+
+    /// The pools that are deleted and whose files may still be there.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn removed_data_pools(&self) -> Result<Vec<DataPoolId>> {
+        let rows = db::query("select id from removed_data_pools order by id")
+            .fetch_all(self.read())
+            .await
+            .map_err(db::error)?;
+        rows.iter().map(|row| db::id(row, "id")).collect()
+    }
+
+    /// Says that the files of a deleted pool are gone.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn forget_removed_data_pool(&self, id: DataPoolId) -> Result<()> {
+        db::query("delete from removed_data_pools where id = $1")
             .bind(id.to_string())
             .execute(self.write())
             .await
             .map_err(db::error)?;
-        if done.rows_affected() == 0 { Err(not_found(id)) } else { Ok(()) }
+        Ok(())
     }
 }
 

@@ -102,29 +102,51 @@ impl Store {
     /// `NotFound`.
     pub async fn update_task(&self, task: &Task) -> Result<Task> {
         let mut transaction = self.begin().await?;
-        let before = position(&mut transaction, task).await?;
-        let count = count(&mut transaction, task.pool_id, task.job_id).await?;
-        let task = Task { position: place(task.position, count - 1), ..task.clone() };
-        if task.position != before {
-            shift(&mut transaction, &Task { position: before + 1, ..task.clone() }, -1).await?;
-            shift(&mut transaction, &task, 1).await?;
-        }
-        db::query(
-            "update tasks set name = $2, description = $3, activation = $4, position = $5, kind = $6, content = $7
-             where id = $1",
-        )
-        .bind(task.id.to_string())
-        .bind(task.name.as_str())
-        .bind(task.description.as_deref())
-        .bind(db::to_word(task.activation)?)
-        .bind(task.position)
-        .bind(task.kind.type_name())
-        .bind(content(&task.kind)?)
-        .execute(&mut *transaction)
-        .await
-        .map_err(db::error)?;
+        let task = write(&mut transaction, task).await?;
         db::commit(transaction).await?;
         Ok(task)
+    }
+
+    /// Changes a task as it is now, and writes what `update_task` writes. Reading and writing are one
+    /// transaction, so of two changes at once neither is lost.
+    ///
+    /// # Errors
+    /// `NotFound`, and what `change` says; then nothing is written.
+    pub async fn change_task(
+        &self,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: TaskId,
+        change: impl FnOnce(&mut Task) -> Result<()> + Send,
+    ) -> Result<Task> {
+        let mut transaction = self.begin().await?;
+        let row = db::query("select * from tasks where pool_id = $1 and job_id = $2 and id = $3")
+            .bind(pool.to_string())
+            .bind(job.to_string())
+            .bind(id.to_string())
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(db::error)?;
+        let mut task = task(&row.ok_or_else(|| not_found(id))?)?;
+        change(&mut task)?;
+        let task = write(&mut transaction, &task).await?;
+        db::commit(transaction).await?;
+        Ok(task)
+    }
+
+    /// The tasks of a pool that load data models, whichever job they are of.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn model_load_tasks(&self, pool: DataPoolId) -> Result<Vec<Task>> {
+        let rows = db::query(
+            "select * from tasks where pool_id = $1 and kind = 'DATA_MODEL_LOAD' order by name, id",
+        )
+        .bind(pool.to_string())
+        .fetch_all(self.read())
+        .await
+        .map_err(db::error)?;
+        rows.iter().map(task).collect()
     }
 
     /// Deletes a task with its parameters and closes the gap.
@@ -154,6 +176,32 @@ impl Store {
 
 pub(crate) fn not_found(id: TaskId) -> Error {
     Error::not_found(Kind::Task, id)
+}
+
+/// Writes a task and moves those around it. Gives the task with the position it got.
+async fn write(connection: &mut Connection, task: &Task) -> Result<Task> {
+    let before = position(connection, task).await?;
+    let count = count(connection, task.pool_id, task.job_id).await?;
+    let task = Task { position: place(task.position, count - 1), ..task.clone() };
+    if task.position != before {
+        shift(connection, &Task { position: before + 1, ..task.clone() }, -1).await?;
+        shift(connection, &task, 1).await?;
+    }
+    db::query(
+        "update tasks set name = $2, description = $3, activation = $4, position = $5, kind = $6, content = $7
+         where id = $1",
+    )
+    .bind(task.id.to_string())
+    .bind(task.name.as_str())
+    .bind(task.description.as_deref())
+    .bind(db::to_word(task.activation)?)
+    .bind(task.position)
+    .bind(task.kind.type_name())
+    .bind(content(&task.kind)?)
+    .execute(connection)
+    .await
+    .map_err(db::error)?;
+    Ok(task)
 }
 
 /// The position asked for, where `end` is the last one there can be.

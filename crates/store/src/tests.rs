@@ -731,7 +731,14 @@ async fn a_deleted_pool_takes_everything_along() {
     let log = Event::Log { task: None, level: LogLevel::Debug, code: "c".to_owned(), text: "t".to_owned() };
     store.apply_events(execution.id, &[(at(11), log)]).await.unwrap();
 
+    is_conflict(store.delete_data_pool(pool.id).await, "is still queued");
+    store.finish_execution(execution.id, Status::Cancel, None, at(12)).await.unwrap();
+    assert!(store.removed_data_pools().await.unwrap().is_empty());
     store.delete_data_pool(pool.id).await.unwrap();
+    assert_eq!(store.removed_data_pools().await.unwrap(), [pool.id]);
+    store.forget_removed_data_pool(pool.id).await.unwrap();
+    assert!(store.removed_data_pools().await.unwrap().is_empty());
+    is_not_found(store.delete_data_pool(pool.id).await);
     assert!(store.data_connections(pool.id).await.unwrap().is_empty());
     assert!(store.data_jobs(pool.id).await.unwrap().is_empty());
     assert!(store.tasks(job.id).await.unwrap().is_empty());
@@ -850,4 +857,117 @@ async fn an_execution_whose_spec_does_not_open_fails_and_lets_the_next_run() {
         .unwrap();
     assert_eq!(store.claim_execution(at(12), 1).await.unwrap().unwrap().0.id, good.id);
     assert_eq!(store.execution(broken.id).await.unwrap().status, Status::Fail);
+}
+
+#[tokio::test]
+async fn a_job_with_a_live_execution_stays() {
+    let (store, job) = store_with_job().await;
+    let execution = new_execution(&job, 10);
+    store.start_execution(&execution, &[], SPEC, None).await.unwrap();
+    let result = store.delete_data_job(job.pool_id, job.id).await;
+    assert!(matches!(result, Err(Error::ExecutionIsLive { execution: live, .. }) if live == execution.id));
+    is_not_found(store.delete_data_job(DataPoolId::random(), job.id).await);
+    store.finish_execution(execution.id, Status::Cancel, None, at(11)).await.unwrap();
+    assert_eq!(store.find_data_job(job.id).await.unwrap(), job);
+    store.delete_data_job(job.pool_id, job.id).await.unwrap();
+    is_not_found(store.find_data_job(job.id).await);
+}
+
+#[tokio::test]
+async fn an_execution_put_back_goes_on_with_the_task_that_was_interrupted() {
+    let (store, job) = store_with_job().await;
+    let execution = new_execution(&job, 10);
+    let tasks: Vec<_> = (0..4).map(|position| new_task_execution(position, Status::Queued)).collect();
+    let [done, skipped, interrupted, later] =
+        [tasks[0].task_id, tasks[1].task_id, tasks[2].task_id, tasks[3].task_id];
+    store.start_execution(&execution, &tasks, SPEC, None).await.unwrap();
+    store.claim_execution(at(11), 1).await.unwrap().unwrap();
+    let finished = |task, status| Event::TaskFinished { task, status, message: Some("m".to_owned()) };
+    let step = |task, status| Event::StepFinished { task, step: 0, status, message: None, receipt: None };
+    let begun = |task| Event::StepStarted { task, step: 0, name: "s".to_owned() };
+    let events = [
+        Event::TaskStarted { task: done },
+        begun(done),
+        step(done, Status::Success),
+        finished(done, Status::Success),
+        Event::TaskStarted { task: skipped },
+        finished(skipped, Status::Skipped),
+        Event::TaskStarted { task: interrupted },
+        begun(interrupted),
+        step(interrupted, Status::Success),
+        finished(interrupted, Status::Cancel),
+        finished(later, Status::Cancel),
+    ];
+    let events: Vec<_> = events.into_iter().map(|event| (at(12), event)).collect();
+    store.apply_events(execution.id, &events).await.unwrap();
+    assert!(store.requeue_execution(execution.id).await.unwrap());
+    let told = store.task_executions(execution.id).await.unwrap();
+    let ends: Vec<Status> = told.iter().map(|task| task.status).collect();
+    assert_eq!(ends, [Status::Success, Status::Skipped, Status::Queued, Status::Queued]);
+    assert_eq!((told[0].steps[0].status, told[2].steps[0].status), (Status::Success, Status::Queued));
+    assert_eq!((told[0].started_at, told[2].started_at), (Some(at(12)), None));
+}
+
+#[tokio::test]
+async fn pools_are_listed_by_what_is_granted_in_them() {
+    let (store, pool) = store_with_pool().await;
+    let other = new_pool();
+    store.create_data_pool(&other).await.unwrap();
+    let (user, neighbour) = (new_user(Role::Member), new_user(Role::Member));
+    store.create_user(&user).await.unwrap();
+    store.create_user(&neighbour).await.unwrap();
+    let permissions = BTreeSet::from([Permission::Edit, Permission::Manage]);
+    let other_grant =
+        Grant { subject: Subject::User(neighbour.id), scope: Scope::Pool(pool.id), permissions };
+    store.set_grant(&other_grant).await.unwrap();
+    let subject = Subject::User(user.id);
+    let watching = [Permission::View, Permission::Execute];
+    let seen = async || {
+        let pools = store.data_pools_granted(subject, &watching).await.unwrap();
+        pools.into_iter().map(|pool| pool.id).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(seen().await, BTreeSet::new());
+    let grant = |scope, permission| Grant { subject, scope, permissions: BTreeSet::from([permission]) };
+    store.set_grant(&grant(Scope::Pool(pool.id), Permission::Edit)).await.unwrap();
+    assert_eq!(seen().await, BTreeSet::new());
+    store.set_grant(&grant(Scope::Pool(pool.id), Permission::Execute)).await.unwrap();
+    assert_eq!(seen().await, BTreeSet::from([pool.id]));
+    store.set_grant(&grant(Scope::Service, Permission::View)).await.unwrap();
+    assert_eq!(seen().await, BTreeSet::from([pool.id, other.id]));
+    let stranger = Subject::Application(ApplicationId::random());
+    assert!(store.data_pools_granted(stranger, &watching).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn of_two_changes_of_a_task_at_once_neither_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let pool = new_pool();
+    let job = new_job(pool.id, None);
+    store.create_data_pool(&pool).await.unwrap();
+    store.create_data_job(&job).await.unwrap();
+    let task = new_task(&job, "t", -1, TaskKind::Transformation(Some(String::new())));
+    store.create_task(&task).await.unwrap();
+    let mut changes = tokio::task::JoinSet::new();
+    for letter in 'a'..='h' {
+        let (store, job, id) = (store.clone(), job.clone(), task.id);
+        changes.spawn(async move {
+            let change = |task: &mut Task| {
+                if let TaskKind::Transformation(Some(script)) = &mut task.kind {
+                    script.push(letter);
+                }
+                Ok(())
+            };
+            store.change_task(job.pool_id, job.id, id, change).await.unwrap();
+        });
+    }
+    changes.join_all().await;
+    let TaskKind::Transformation(Some(script)) = store.task(pool.id, job.id, task.id).await.unwrap().kind
+    else {
+        panic!("the task changed its kind")
+    };
+    assert_eq!(script.chars().collect::<BTreeSet<_>>(), ('a'..='h').collect());
+    let refused = |_: &mut Task| Err(Error::invalid("name", "is refused"));
+    assert!(store.change_task(pool.id, job.id, task.id, refused).await.is_err());
+    is_not_found(store.change_task(pool.id, job.id, TaskId::random(), |_| Ok(())).await);
 }

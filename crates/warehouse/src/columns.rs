@@ -1,6 +1,6 @@
 //! Arrow types as DuckDB's, and which change of a column's type keeps every value.
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
 
 /// The DuckDB type that keeps every value of an Arrow type; `None` for types that no source sends.
 pub(crate) fn column_type(arrow: &DataType) -> Option<String> {
@@ -22,7 +22,7 @@ pub(crate) fn column_type(arrow: &DataType) -> Option<String> {
         DataType::Date32 => "DATE".to_owned(),
         DataType::Time64(TimeUnit::Microsecond) => "TIME".to_owned(),
         DataType::Timestamp(TimeUnit::Microsecond, None) => "TIMESTAMP".to_owned(),
-        DataType::Interval(_) => "INTERVAL".to_owned(),
+        DataType::Interval(IntervalUnit::MonthDayNano) => "INTERVAL".to_owned(),
         // A column in which nothing was ever said.
         DataType::Null => "VARCHAR".to_owned(),
         _ => return None,

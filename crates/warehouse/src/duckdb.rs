@@ -1,21 +1,26 @@
-//! One pool's DuckDB: its file, its connections, its settings.
+//! One pool's warehouse on DuckDB.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use duckdb::{Config, Connection};
+use duckdb::Connection;
+use forebay_core::id::DataModelId;
 use forebay_core::name::Identifier;
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
-    LoadSpec, PoolColumn, PoolTable, PoolTableKind, Publication, PublicationReport, Query, Rows, TableLoad,
-    Transaction, Warehouse, WarehouseError, WarehouseErrorKind, WarehouseTable,
+    LoadSpec, PoolTable, Publication, PublicationReport, Query, Rows, TableLoad, Transaction, Warehouse,
+    WarehouseError, WarehouseErrorKind, WarehouseTable,
 };
+use tokio::sync::Mutex;
 
-use crate::error::{failed, internal, io};
+use crate::error::{failed, internal};
+use crate::instance::Instance;
 use crate::load::Load;
-use crate::sql::{OWN_SCHEMA, STAGING, literal};
+use crate::names::quoted_path;
+use crate::session::{Halt, Session};
 use crate::transaction::UserTransaction;
 
 /// What one pool's engine may use.
@@ -25,11 +30,18 @@ pub struct Limits {
     pub memory_bytes: u64,
 }
 
-/// A pool's warehouse. The file is opened once in a process: a second open would drop the first
-/// one's lock, so everything works on clones of one connection.
+/// A pool's warehouse.
 pub struct DuckDb {
-    root: Mutex<Connection>,
-    pub(crate) dir: PathBuf,
+    dir: PathBuf,
+    global: Identifier,
+    limits: Limits,
+    /// `None` while the engine is opened again.
+    instance: Mutex<Option<Arc<Instance>>>,
+    /// Held while a load's rows are shown, and while schemas are made: one at a time, so that loads
+    /// never conflict with each other. Staging does not need it.
+    shows: Arc<std::sync::Mutex<()>>,
+    /// One publication of a model at a time.
+    publishing: std::sync::Mutex<HashMap<DataModelId, Arc<Mutex<()>>>>,
 }
 
 impl DuckDb {
@@ -39,102 +51,51 @@ impl DuckDb {
     /// `Unavailable` when the file cannot be opened; `Internal` when the engine does not keep to
     /// the settings that confine the SQL of users.
     pub fn open(dir: &Path, global: &Identifier, limits: Limits) -> Result<Arc<Self>, WarehouseError> {
-        let temp = dir.join("temp");
-        for folder in [&temp, &dir.join("models")] {
-            std::fs::create_dir_all(folder).map_err(|error| io("the pool's folder cannot be made", error))?;
-        }
-        let config = || -> duckdb::Result<Config> {
-            Config::default()
-                .threads(i64::try_from(limits.threads).unwrap_or(1))?
-                .with("memory_limit", format!("{}B", limits.memory_bytes))?
-                .with("temp_directory", temp.to_string_lossy())?
-                .with("autoinstall_known_extensions", "false")?
-                .with("autoload_known_extensions", "false")?
-                .with("preserve_insertion_order", "true")
-        };
-        let root = Connection::open_with_flags(dir.join("pool.duckdb"), config().map_err(failed)?)
-            .map_err(failed)?;
-        prepare(&root, global)?;
-        crate::publish::remove_leftovers(dir)?;
-        Ok(Arc::new(Self { root: Mutex::new(root), dir: dir.to_owned() }))
+        let instance = Instance::open(dir, global, &limits)?;
+        Ok(Arc::new(Self {
+            dir: dir.to_owned(),
+            global: global.clone(),
+            limits,
+            instance: Mutex::new(Some(instance)),
+            shows: Arc::default(),
+            publishing: std::sync::Mutex::default(),
+        }))
     }
 
-    /// A connection of its own for one piece of work.
-    pub(crate) fn connect(&self) -> Result<Connection, WarehouseError> {
-        self.root.lock().unwrap_or_else(PoisonError::into_inner).try_clone().map_err(failed)
-    }
-}
-
-/// Makes what Forebay keeps in the file, removes what a stopped server left, and locks the engine.
-fn prepare(root: &Connection, global: &Identifier) -> Result<(), WarehouseError> {
-    root.execute_batch(&format!(
-        "CREATE SCHEMA IF NOT EXISTS {global}; CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}; \
-         CREATE TABLE IF NOT EXISTS {OWN_SCHEMA}.checkpoints(schema_name VARCHAR, table_name VARCHAR, \
-         checkpoint VARCHAR NOT NULL, PRIMARY KEY (schema_name, table_name))",
-        global = global.quoted(),
-    ))
-    .map_err(failed)?;
-    let find = format!(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE starts_with(table_name, {})",
-        literal(STAGING)
-    );
-    let mut statement = root.prepare(&find).map_err(failed)?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
-    let leftovers = rows.and_then(Iterator::collect::<duckdb::Result<Vec<_>>>).map_err(failed)?;
-    for (schema, table) in leftovers {
-        let name = format!("{}.{}", forebay_core::name::quote(&schema), forebay_core::name::quote(&table));
-        root.execute_batch(&format!("DROP TABLE {name}")).map_err(failed)?;
-    }
-    // One way, for every connection of this instance: no files, no network, no other settings.
-    root.execute_batch("SET enable_external_access = false; SET lock_configuration = true")
-        .map_err(failed)?;
-    for (setting, expected) in [
-        ("enable_external_access", "false"),
-        ("lock_configuration", "true"),
-        ("autoinstall_known_extensions", "false"),
-        ("autoload_known_extensions", "false"),
-    ] {
-        let read = format!("SELECT current_setting('{setting}')::VARCHAR");
-        let value: String = root.query_row(&read, [], |row| row.get(0)).map_err(failed)?;
-        if value != expected {
-            return Err(internal(format!("the engine's setting {setting} is {value} and not {expected}")));
-        }
-    }
-    Ok(())
-}
-
-/// Runs blocking work on a connection off the async threads. When the stop is asked for, the
-/// statement is interrupted and the work waited for, so that its transaction is over on return.
-pub(crate) async fn with_connection<T, F>(
-    connection: Connection,
-    stop: &Stop,
-    work: F,
-) -> (Result<T, WarehouseError>, Option<Connection>)
-where
-    T: Send + 'static,
-    F: FnOnce(&Connection) -> Result<T, WarehouseError> + Send + 'static,
-{
-    let interrupt = connection.interrupt_handle();
-    let mut task = tokio::task::spawn_blocking(move || {
-        let done = work(&connection);
-        (done, connection)
-    });
-    let joined = tokio::select! {
-        joined = &mut task => joined,
-        () = stop.requested() => {
-            // Between two statements an interrupt goes nowhere, so it is repeated.
-            loop {
-                interrupt.interrupt();
-                tokio::select! {
-                    joined = &mut task => break joined,
-                    () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {}
-                }
+    /// A connection of its own for one piece of work. An engine that has stopped after an error of
+    /// its own is opened again once nothing runs on it any more.
+    async fn session(&self) -> Result<Session, WarehouseError> {
+        let mut current = self.instance.lock().await;
+        if let Some(instance) = current.as_ref() {
+            if !instance.is_stopped() {
+                return instance.lease().map(Session::new);
+            }
+            if Arc::strong_count(instance) > 1 {
+                let text = "the pool's engine has stopped after an error of its own and is opened again when what still runs has ended; try again in a moment";
+                return Err(WarehouseError::new(WarehouseErrorKind::Unavailable, text));
             }
         }
-    };
-    match joined {
-        Ok((done, connection)) => (done, Some(connection)),
-        Err(error) => (Err(internal("work in the warehouse ended in a panic").caused_by(error)), None),
+        let old = current.take();
+        let (dir, global, limits) = (self.dir.clone(), self.global.clone(), self.limits.clone());
+        let opened = tokio::task::spawn_blocking(move || {
+            drop(old);
+            Instance::open(&dir, &global, &limits)
+        });
+        let instance =
+            opened.await.map_err(|error| internal("the pool could not be opened").caused_by(error))??;
+        let session = instance.lease().map(Session::new);
+        *current = Some(instance);
+        session
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn test_session(&self) -> Session {
+        self.session().await.unwrap()
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn test_stop_engine(&self) {
+        self.instance.lock().await.as_ref().unwrap().stop();
     }
 }
 
@@ -142,89 +103,65 @@ where
 impl Warehouse for DuckDb {
     async fn checkpoint(&self, table: &WarehouseTable) -> Result<Option<Checkpoint>, WarehouseError> {
         let table = table.clone();
-        let work = move |connection: &Connection| {
-            let find = format!(
-                "SELECT checkpoint FROM {OWN_SCHEMA}.checkpoints JOIN duckdb_tables() USING (schema_name, table_name) \
-                 WHERE schema_name = ? AND table_name = ?"
-            );
-            let mut statement = connection.prepare(&find).map_err(failed)?;
-            let rows = statement
-                .query_map([table.schema.as_str(), table.name.as_str()], |row| row.get::<_, String>(0));
-            let found = rows.and_then(|mut rows| rows.next().transpose()).map_err(failed)?;
-            found
-                .map(|text| {
-                    serde_json::from_str(&text)
-                        .map_err(|error| internal("a checkpoint cannot be read").caused_by(error))
-                })
-                .transpose()
-        };
-        with_connection(self.connect()?, &Stop::never(), work).await.0
+        let work = move |connection: &Connection, _: &Halt| crate::checkpoints::read(connection, &table);
+        self.session().await?.run(&Stop::never(), work).await
     }
 
     async fn begin_load(&self, load: LoadSpec) -> Result<Box<dyn TableLoad>, WarehouseError> {
-        Ok(Box::new(Load::begin(self.connect()?, load).await?))
+        Ok(Box::new(Load::begin(self.session().await?, load, Arc::clone(&self.shows)).await?))
     }
 
     async fn begin(&self, schemas: &[Identifier]) -> Result<Box<dyn Transaction>, WarehouseError> {
-        Ok(Box::new(UserTransaction::begin(self.connect()?, schemas).await?))
+        let session = self.session().await?;
+        Ok(Box::new(UserTransaction::begin(session, schemas, Arc::clone(&self.shows)).await?))
     }
 
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
-        with_connection(self.connect()?, stop, move |connection| crate::query::run(connection, &query))
-            .await
-            .0
+        let work = move |connection: &Connection, halt: &Halt| {
+            crate::query::run(connection, halt, &query, crate::query::BYTES)
+        };
+        self.session().await?.run(stop, work).await
     }
 
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
-        with_connection(self.connect()?, &Stop::never(), tables).await.0
+        let work = |connection: &Connection, _: &Halt| crate::catalog::tables(connection);
+        self.session().await?.run(&Stop::never(), work).await
     }
 
     async fn publish(&self, model: Publication, stop: &Stop) -> Result<PublicationReport, WarehouseError> {
+        let turn = {
+            let mut publishing = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            Arc::clone(publishing.entry(model.model).or_default())
+        };
+        let turn = turn.lock_owned().await;
         let dir = self.dir.join("models").join(model.model.to_string());
-        let seen = stop.clone();
-        let work = move |connection: &Connection| crate::publish::run(connection, &dir, &model, &seen);
-        with_connection(self.connect()?, stop, work).await.0
+        self.session()
+            .await?
+            .run(stop, move |connection: &Connection, halt: &Halt| {
+                // Kept by the work itself: it goes on when whoever waits for it goes away.
+                let _turn = turn;
+                crate::publish::run(connection, &dir, &model, halt)
+            })
+            .await
     }
 }
 
-fn tables(connection: &Connection) -> Result<Vec<PoolTable>, WarehouseError> {
-    let find = format!(
-        "SELECT c.schema_name, c.table_name, c.column_name, c.data_type, v.view_name IS NOT NULL AS is_view \
-         FROM duckdb_columns() c LEFT JOIN duckdb_views() v ON v.schema_name = c.schema_name \
-         AND v.view_name = c.table_name AND NOT v.internal \
-         WHERE NOT c.internal AND c.database_name = current_database() AND c.schema_name <> '{OWN_SCHEMA}' \
-         AND NOT starts_with(c.table_name, '{STAGING}') ORDER BY 1, 2, c.column_index"
-    );
-    let mut statement = connection.prepare(&find).map_err(failed)?;
-    let rows = statement.query_map([], |row| {
-        Ok((
-            row.get::<_, String>(0)?,
-            row.get::<_, String>(1)?,
-            row.get::<_, String>(2)?,
-            row.get::<_, String>(3)?,
-            row.get::<_, bool>(4)?,
-        ))
-    });
-    let rows = rows.and_then(Iterator::collect::<duckdb::Result<Vec<_>>>).map_err(failed)?;
-    let mut tables: Vec<PoolTable> = Vec::new();
-    for (schema, table, column, type_name, is_view) in rows {
-        let name = |text: &str| {
-            Identifier::parse("name", text).map_err(|error| {
-                WarehouseError::new(
-                    WarehouseErrorKind::Invalid,
-                    format!("`{text}` is no name to show: {error}"),
-                )
-            })
-        };
-        let found = WarehouseTable { schema: name(&schema)?, name: name(&table)? };
-        let column = PoolColumn { name: name(&column)?, type_name };
-        match tables.last_mut() {
-            Some(last) if last.table == found => last.columns.push(column),
-            _ => {
-                let kind = if is_view { PoolTableKind::View } else { PoolTableKind::Table };
-                tables.push(PoolTable { table: found, kind, columns: vec![column] });
-            }
-        }
+/// Makes the schemas that are missing. Two who make the same one at a time would be in conflict.
+pub(crate) fn make_schemas(
+    connection: &Connection,
+    schemas: &[Identifier],
+    shows: &std::sync::Mutex<()>,
+) -> Result<(), WarehouseError> {
+    let _one_at_a_time = shows.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for schema in schemas {
+        connection
+            .execute_batch(&format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted()))
+            .map_err(failed)?;
     }
-    Ok(tables)
+    Ok(())
+}
+
+/// Looks unqualified names up in these schemas, in order.
+pub(crate) fn set_search_path(connection: &Connection, schemas: &[Identifier]) -> Result<(), WarehouseError> {
+    connection.execute_batch(&format!("SET search_path = {}", quoted_path(schemas))).map_err(failed)
 }

@@ -6,76 +6,101 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
-use forebay_core::model::ForeignKey;
-use forebay_core::stop::Stop;
-use forebay_core::warehouse::{
-    Publication, PublicationReport, PublishedTable, Refresh, WarehouseError, WarehouseErrorKind,
-};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use forebay_core::warehouse::{Publication, PublicationReport, PublishedTable, Refresh, WarehouseError};
 use serde_json::json;
 
-use crate::error::{failed, internal, io};
-use crate::sql::{list, qualified};
+use crate::catalog::{Column, Found, find};
+use crate::error::{failed, invalid, io};
+use crate::session::Halt;
+use crate::show::roll_back;
+
+mod keys;
+mod parquet_file;
 
 /// What the names of unfinished versions begin with.
 const UNFINISHED: &str = ".unfinished-";
+/// Names the version that readers open.
+const CURRENT: &str = "current";
 /// Versions that stay: the current one, and the one before for readers that have it open.
-const KEPT: usize = 2;
+const KEPT: u64 = 2;
 
 /// Removes versions that a stopped server did not finish.
 pub(crate) fn remove_leftovers(dir: &Path) -> Result<(), WarehouseError> {
-    for model in entries(&dir.join("models"))? {
-        for version in entries(&model)? {
+    let unreadable = |error| io("the models' folder cannot be read", error);
+    for model in entries(&dir.join("models")).map_err(unreadable)? {
+        for version in entries(&model).map_err(unreadable)? {
             if name(&version).starts_with(UNFINISHED) {
-                fs::remove_dir_all(&version).map_err(|error| io("an unfinished model version", error))?;
+                fs::remove_dir_all(&version)
+                    .map_err(|error| io("an unfinished model version cannot be removed", error))?;
             }
         }
     }
     Ok(())
 }
 
-fn entries(dir: &Path) -> Result<Vec<std::path::PathBuf>, WarehouseError> {
-    let read = || -> std::io::Result<Vec<_>> {
-        fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
-    };
-    read().map_err(|error| io("the models' folder cannot be read", error))
+fn entries(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+    fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
 fn name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+/// A table of the model and what is known of the one in the pool.
+pub(crate) struct ModelTable<'a> {
+    pub(crate) table: &'a PublishedTable,
+    /// Empty when the table is kept.
+    pub(crate) columns: Vec<Column>,
+}
+
 pub(crate) fn run(
     connection: &Connection,
     dir: &Path,
     model: &Publication,
-    stop: &Stop,
+    halt: &Halt,
 ) -> Result<PublicationReport, WarehouseError> {
     fs::create_dir_all(dir).map_err(|error| io("the model's folder cannot be made", error))?;
-    let current = fs::read_to_string(dir.join("current")).ok();
-    let version = current.as_deref().and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0) + 1;
+    let (current, version) =
+        versions(dir).map_err(|error| io("the model's versions cannot be read", error))?;
     let unfinished = dir.join(format!("{UNFINISHED}{version}"));
-    fs::create_dir(&unfinished).map_err(|error| io("a model version cannot be made", error))?;
+    let make = || -> std::io::Result<()> {
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)?;
+        }
+        fs::create_dir(&unfinished)
+    };
+    make().map_err(|error| io("a model version cannot be made", error))?;
     // One transaction: every table as of one moment.
     connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(failed)?;
-    let before = current.map(|text| dir.join(text.trim()));
-    let written = write_tables(connection, &unfinished, before.as_deref(), model, stop);
-    drop(connection.execute_batch("ROLLBACK"));
-    let finished = written.and_then(|report| {
+    let written = write_tables(connection, &unfinished, current.as_deref(), model, halt);
+    roll_back(connection, halt);
+    let shown = written.and_then(|report| {
+        halt.check()?;
         show(dir, &unfinished, version, model, &report)
             .map_err(|error| io("a model version cannot be shown", error))?;
         Ok(report)
     });
-    if finished.is_err() {
+    match &shown {
+        Ok(_) => remove_old(dir, version),
         // What cannot be removed now is removed when the pool is opened next.
-        drop(fs::remove_dir_all(&unfinished));
+        Err(_) => drop(fs::remove_dir_all(&unfinished)),
     }
-    finished
+    shown
+}
+
+/// The folder of the current version, and the number of the next one.
+fn versions(dir: &Path) -> std::io::Result<(Option<PathBuf>, u64)> {
+    let numbers = entries(dir)?.iter().filter_map(|path| name(path).parse::<u64>().ok()).max().unwrap_or(0);
+    let current = match fs::read_to_string(dir.join(CURRENT)) {
+        Ok(text) => Some(dir.join(text.trim())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    // A version that was renamed but never named in `current` was never shown; its number is not used again.
+    Ok((current, numbers + 1))
 }
 
 fn write_tables(
@@ -83,66 +108,52 @@ fn write_tables(
     unfinished: &Path,
     before: Option<&Path>,
     model: &Publication,
-    stop: &Stop,
+    halt: &Halt,
 ) -> Result<PublicationReport, WarehouseError> {
-    let mut report = PublicationReport { rows: Vec::new(), warnings: Vec::new() };
+    let mut rows = Vec::new();
+    let mut tables = Vec::new();
     for table in &model.tables {
-        if stop.is_requested() {
-            return Err(WarehouseError::new(WarehouseErrorKind::Canceled, "cancelled"));
-        }
-        let file = format!("{}.parquet", table.id);
+        halt.check()?;
+        let file = file_name(table);
         let kept = before
             .map(|before| before.join(&file))
             .filter(|kept| table.refresh == Refresh::Keep && kept.exists());
-        match kept {
+        let columns = match kept {
             Some(kept) => {
-                fs::hard_link(&kept, unfinished.join(&file))
-                    .map_err(|error| io("a kept table cannot be linked", error))?;
-                let reader = File::open(&kept).map_err(|error| io("a kept table cannot be read", error))?;
-                let reader = parquet::file::reader::FileReader::metadata(
-                    &parquet::file::serialized_reader::SerializedFileReader::new(reader)
-                        .map_err(|error| internal("a kept table is no Parquet file").caused_by(error))?,
-                )
-                .file_metadata()
-                .num_rows();
-                report.rows.push(reader.unsigned_abs());
+                rows.push(keep(&kept, &unfinished.join(&file))?);
+                Vec::new()
             }
             None => {
-                report.rows.push(write_table(connection, &unfinished.join(&file), table)?);
-                check_primary_key(connection, table, &mut report.warnings)?;
+                let columns = columns(connection, table)?;
+                rows.push(parquet_file::write(connection, &unfinished.join(&file), table, &columns, halt)?);
+                columns
             }
-        }
+        };
+        tables.push(ModelTable { table, columns });
     }
-    for key in &model.foreign_keys {
-        check_foreign_key(connection, key, model, &mut report.warnings)?;
-    }
-    Ok(report)
+    let warnings = keys::warnings(connection, &tables, &model.foreign_keys, halt)?;
+    Ok(PublicationReport { rows, warnings })
 }
 
-fn write_table(connection: &Connection, file: &Path, table: &PublishedTable) -> Result<u64, WarehouseError> {
-    let mut statement =
-        connection.prepare(&format!("SELECT * FROM {}", qualified(&table.table))).map_err(failed)?;
-    let stream = statement.stream_arrow([]).map_err(failed)?;
-    let out = File::create(file).map_err(|error| io("a model table cannot be written", error))?;
-    let level = ZstdLevel::try_new(1).map_err(|error| internal("a compression level").caused_by(error))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-    let parquet = |error: parquet::errors::ParquetError| {
-        WarehouseError::new(
-            WarehouseErrorKind::Unavailable,
-            format!("{} cannot be written: {error}", table.alias),
-        )
-        .caused_by(error)
-    };
-    let mut writer = ArrowWriter::try_new(out, stream.get_schema(), Some(properties)).map_err(parquet)?;
-    let mut rows = 0;
-    for batch in stream {
-        let batch = batch.map_err(failed)?;
-        rows += batch.num_rows() as u64;
-        writer.write(&batch).map_err(parquet)?;
+fn file_name(table: &PublishedTable) -> String {
+    format!("{}.parquet", table.id)
+}
+
+fn columns(connection: &Connection, table: &PublishedTable) -> Result<Vec<Column>, WarehouseError> {
+    match find(connection, &table.table)? {
+        Found::Table(columns) | Found::View(columns) => Ok(columns),
+        Found::Nothing => Err(invalid(format!(
+            "{}: the data pool has no table {}; run the task that makes it first, or take it out of the data model",
+            table.alias, table.table.name
+        ))),
     }
-    let out = writer.into_inner().map_err(parquet)?;
-    out.sync_all().map_err(|error| io("a model table cannot be synced", error))?;
-    Ok(rows)
+}
+
+/// Takes a table over from the version before; says how many rows it has.
+fn keep(kept: &Path, file: &Path) -> Result<u64, WarehouseError> {
+    let link = fs::hard_link(kept, file).or_else(|_| fs::copy(kept, file).map(drop));
+    link.map_err(|error| io("a kept table cannot be taken over", error))?;
+    parquet_file::rows(kept)
 }
 
 /// Makes a written version the one that readers open.
@@ -157,100 +168,30 @@ fn show(
         .tables
         .iter()
         .zip(&report.rows)
-        .map(|(table, rows)| json!({"id": table.id, "alias": table.alias, "file": format!("{}.parquet", table.id), "rows": rows}))
+        .map(|(table, rows)| {
+            json!({"id": table.id, "alias": table.alias, "file": file_name(table), "rows": rows})
+        })
         .collect();
     let mut manifest = File::create(unfinished.join("manifest.json"))?;
     manifest.write_all(json!({"version": version, "tables": tables}).to_string().as_bytes())?;
     manifest.sync_all()?;
     File::open(unfinished)?.sync_all()?;
-    let whole = dir.join(version.to_string());
-    // A version that was renamed but never named in `current` was never shown.
-    match fs::remove_dir_all(&whole) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => fs::rename(unfinished, &whole)?,
-    }
+    fs::rename(unfinished, dir.join(version.to_string()))?;
+    File::open(dir)?.sync_all()?;
     let next = dir.join("current.next");
     let mut current = File::create(&next)?;
     current.write_all(version.to_string().as_bytes())?;
     current.sync_all()?;
-    fs::rename(&next, dir.join("current"))?;
-    File::open(dir)?.sync_all()?;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        let old = name(&path).parse::<u64>().is_ok_and(|number| number + KEPT as u64 <= version);
-        if old {
-            fs::remove_dir_all(&path)?;
+    fs::rename(&next, dir.join(CURRENT))?;
+    File::open(dir)?.sync_all()
+}
+
+/// Removes versions that nobody should have open any more. The new one is shown whatever happens here.
+fn remove_old(dir: &Path, version: u64) {
+    for path in entries(dir).unwrap_or_default() {
+        let old = name(&path).parse::<u64>().is_ok_and(|number| number + KEPT <= version);
+        if old && let Err(error) = fs::remove_dir_all(&path) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "an old model version stays");
         }
     }
-    Ok(())
-}
-
-fn check_primary_key(
-    connection: &Connection,
-    table: &PublishedTable,
-    warnings: &mut Vec<String>,
-) -> Result<(), WarehouseError> {
-    if table.primary_key.is_empty() {
-        return Ok(());
-    }
-    let key = list(&table.primary_key);
-    let twice = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM {} GROUP BY {key} HAVING count(*) > 1)",
-        qualified(&table.table)
-    );
-    let twice: i64 = connection.query_row(&twice, [], |row| row.get(0)).map_err(failed)?;
-    if twice > 0 {
-        warnings
-            .push(format!("{}: {twice} values of the primary key ({key}) come more than once", table.alias));
-    }
-    Ok(())
-}
-
-fn check_foreign_key(
-    connection: &Connection,
-    key: &ForeignKey,
-    model: &Publication,
-    warnings: &mut Vec<String>,
-) -> Result<(), WarehouseError> {
-    let find = |id| {
-        model
-            .tables
-            .iter()
-            .find(|table| table.id == id)
-            .ok_or_else(|| internal("a relation names no table of the model"))
-    };
-    let (source, target) = (find(key.source)?, find(key.target)?);
-    let on: Vec<String> = key
-        .columns
-        .iter()
-        .map(|(one, many)| format!("one.{} = many.{}", one.quoted(), many.quoted()))
-        .collect();
-    let missing: Vec<String> =
-        key.columns.iter().map(|(_, many)| format!("many.{} IS NOT NULL", many.quoted())).collect();
-    let orphans = format!(
-        "SELECT count(*) FROM {} AS many WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS one WHERE {})",
-        qualified(&target.table),
-        missing.join(" AND "),
-        qualified(&source.table),
-        on.join(" AND ")
-    );
-    let orphans: i64 = connection.query_row(&orphans, [], |row| row.get(0)).map_err(failed)?;
-    if orphans > 0 {
-        warnings.push(format!("{}: {orphans} rows have no row in {}", target.alias, source.alias));
-    }
-    let one: Vec<_> = key.columns.iter().map(|(one, _)| one.clone()).collect();
-    let twice = format!(
-        "SELECT count(*) FROM (SELECT 1 FROM {} GROUP BY {} HAVING count(*) > 1)",
-        qualified(&source.table),
-        list(&one)
-    );
-    let twice: i64 = connection.query_row(&twice, [], |row| row.get(0)).map_err(failed)?;
-    if twice > 0 {
-        warnings.push(format!(
-            "{}: {twice} values of {} come more than once on the 1 side of a relation",
-            source.alias,
-            list(&one)
-        ));
-    }
-    Ok(())
 }

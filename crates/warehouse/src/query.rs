@@ -1,39 +1,88 @@
 //! Read-only queries: one reading statement, in a transaction that is always rolled back.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use duckdb::Connection;
 use forebay_core::warehouse::{Query, Rows, WarehouseError};
 
-use crate::error::failed;
-use crate::sql::{check_query, search_path};
+use crate::catalog::existing_schemas;
+use crate::duckdb::set_search_path;
+use crate::error::{failed, internal};
+use crate::guard::check_query;
+use crate::session::Halt;
+use crate::show::roll_back;
 
-pub(crate) fn run(connection: &Connection, query: &Query) -> Result<Rows, WarehouseError> {
+/// The most bytes of an answer: it is held in memory whole.
+pub(crate) const BYTES: usize = 256 * 1024 * 1024;
+
+pub(crate) fn run(
+    connection: &Connection,
+    halt: &Halt,
+    query: &Query,
+    bytes: usize,
+) -> Result<Rows, WarehouseError> {
     check_query(&query.sql)?;
-    connection.execute_batch(&search_path(&query.schemas)).map_err(failed)?;
+    // A connection that nothing was extracted from yet has no schema.
+    set_search_path(connection, &existing_schemas(connection, &query.schemas)?)?;
     connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(failed)?;
-    let read = read(connection, query);
-    // The rows are read; what a failed rollback would leave ends with the connection.
-    drop(connection.execute_batch("ROLLBACK"));
+    let read = read(connection, query, bytes);
+    roll_back(connection, halt);
     read
 }
 
-fn read(connection: &Connection, query: &Query) -> Result<Rows, WarehouseError> {
+fn read(connection: &Connection, query: &Query, bytes: usize) -> Result<Rows, WarehouseError> {
     let mut statement = connection.prepare(&query.sql).map_err(failed)?;
     let stream = statement.stream_arrow([]).map_err(failed)?;
-    let schema = stream.get_schema();
+    let schema = Arc::new(Schema::new(
+        stream.get_schema().fields().iter().map(|field| in_utc(field)).collect::<Vec<_>>(),
+    ));
     let mut batches = Vec::new();
-    let mut left = query.limit;
+    let mut rows_left = query.limit;
+    let mut bytes_left = bytes;
     let mut truncated = false;
     for batch in stream {
-        let batch = batch.map_err(failed)?;
-        if batch.num_rows() > left {
+        let batch = with_utc(&batch.map_err(failed)?, &schema)?;
+        let size = batch.get_array_memory_size();
+        if size > bytes_left {
             truncated = true;
-            if left > 0 {
-                batches.push(batch.slice(0, left));
+            break;
+        }
+        if batch.num_rows() > rows_left {
+            truncated = true;
+            if rows_left > 0 {
+                batches.push(batch.slice(0, rows_left));
             }
             break;
         }
-        left -= batch.num_rows();
+        bytes_left -= size;
+        rows_left -= batch.num_rows();
         batches.push(batch);
     }
     Ok(Rows { schema, batches, truncated })
+}
+
+/// The engine calls UTC by its name, which readers can only follow with a table of time zones.
+const UTC: &str = "+00:00";
+
+fn in_utc(field: &Field) -> Field {
+    match field.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            field.clone().with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())))
+        }
+        _ => field.clone(),
+    }
+}
+
+fn with_utc(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, WarehouseError> {
+    let columns = batch.columns().iter().map(|column| match column.data_type() {
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+            let column = column.as_primitive::<TimestampMicrosecondType>();
+            Arc::new(column.clone().with_timezone(UTC)) as ArrayRef
+        }
+        _ => Arc::clone(column),
+    });
+    RecordBatch::try_new(Arc::clone(schema), columns.collect())
+        .map_err(|error| internal("an answer does not have its own columns").caused_by(error))
 }

@@ -1,81 +1,88 @@
 //! A transaction for the SQL of a user.
 
+use std::sync::{Arc, Mutex};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
 use async_trait::async_trait;
 use duckdb::Connection;
 use forebay_core::name::Identifier;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{Transaction, WarehouseError};
 
-use crate::duckdb::with_connection;
-use crate::error::{failed, internal};
-use crate::sql::{check_statement, search_path};
+use crate::duckdb::{make_schemas, set_search_path};
+use crate::error::{failed, invalid};
+use crate::guard::{Effect, check_statement};
+use crate::session::Session;
 
-/// Rolled back when it is dropped: DuckDB does so when the connection closes.
+/// Rolled back when it is dropped: the engine does so when the connection closes.
 pub(crate) struct UserTransaction {
-    /// `None` only after a panic.
-    connection: Option<Connection>,
+    session: Session,
+    /// Some errors leave the engine's transaction usable; ours is all or nothing.
+    failed: bool,
 }
 
 impl UserTransaction {
     pub(crate) async fn begin(
-        connection: Connection,
+        mut session: Session,
         schemas: &[Identifier],
+        shows: Arc<Mutex<()>>,
     ) -> Result<Self, WarehouseError> {
-        let path = search_path(schemas);
-        let schemas: Vec<String> =
-            schemas.iter().map(|schema| format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted())).collect();
-        let work = move |connection: &Connection| {
-            for create in &schemas {
-                connection.execute_batch(create).map_err(failed)?;
-            }
-            connection.execute_batch(&path).map_err(failed)?;
-            connection.execute_batch("BEGIN TRANSACTION").map_err(failed)
-        };
-        let (done, connection) = with_connection(connection, &Stop::never(), work).await;
-        done?;
-        Ok(Self { connection })
-    }
-
-    async fn work<T, F>(&mut self, stop: &Stop, work: F) -> Result<T, WarehouseError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, WarehouseError> + Send + 'static,
-    {
-        let connection = self.connection.take().ok_or_else(|| internal("the transaction has ended"))?;
-        let (done, connection) = with_connection(connection, stop, work).await;
-        self.connection = connection;
-        done
+        let schemas = schemas.to_vec();
+        session
+            .run(&Stop::never(), move |connection, _| {
+                make_schemas(connection, &schemas, &shows)?;
+                set_search_path(connection, &schemas)?;
+                connection.execute_batch("BEGIN TRANSACTION").map_err(failed)
+            })
+            .await?;
+        Ok(Self { session, failed: false })
     }
 }
 
 #[async_trait]
 impl Transaction for UserTransaction {
     async fn execute(&mut self, sql: &str, stop: &Stop) -> Result<u64, WarehouseError> {
-        check_statement(sql)?;
+        // Until the statement has ended well: its future may be dropped.
+        let failed_before = std::mem::replace(&mut self.failed, true);
+        let effect = check_statement(sql)?;
         let sql = sql.to_owned();
-        self.work(stop, move |connection| {
-            let mut statement = connection.prepare(&sql).map_err(failed)?;
-            let mut rows = 0;
-            let mut changed = None;
-            for batch in statement.stream_arrow([]).map_err(failed)? {
-                let batch = batch.map_err(failed)?;
-                rows += batch.num_rows() as u64;
-                // A changing statement answers with one row that counts.
-                changed = match batch.schema().fields().as_ref() {
-                    [field] if field.name() == "Count" && batch.num_rows() == 1 => batch
-                        .column(0)
-                        .as_any()
-                        .downcast_ref::<arrow::array::Int64Array>()
-                        .map(|count| count.value(0).unsigned_abs()),
-                    _ => None,
-                };
-            }
-            Ok(changed.unwrap_or(rows))
-        })
-        .await
+        let rows = self.session.run(stop, move |connection, _| execute(connection, &sql, effect)).await?;
+        self.failed = failed_before;
+        Ok(rows)
     }
 
     async fn commit(mut self: Box<Self>) -> Result<(), WarehouseError> {
-        self.work(&Stop::never(), |connection| connection.execute_batch("COMMIT").map_err(failed)).await
+        if self.failed {
+            return Err(invalid("a statement of the transaction failed, so none of them was kept"));
+        }
+        self.session.run(&Stop::never(), crate::show::commit).await
+    }
+}
+
+fn execute(connection: &Connection, sql: &str, effect: Effect) -> Result<u64, WarehouseError> {
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let mut rows = 0;
+    for batch in statement.stream_arrow([]).map_err(failed)? {
+        let batch = batch.map_err(failed)?;
+        rows += match (effect, changed(&batch)) {
+            (Effect::Changes, Some(changed)) => changed,
+            _ => batch.num_rows() as u64,
+        };
+    }
+    Ok(rows)
+}
+
+/// What a changing statement answers with: one row that counts.
+fn changed(batch: &RecordBatch) -> Option<u64> {
+    match batch.columns() {
+        [count]
+            if *count.data_type() == DataType::Int64
+                && count.len() == 1
+                && batch.schema().field(0).name() == "Count" =>
+        {
+            Some(count.as_primitive::<Int64Type>().value(0).unsigned_abs())
+        }
+        _ => None,
     }
 }

@@ -1,0 +1,266 @@
+//! What every test needs: an engine, somebody who may do everything, and a pool with a job.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use forebay_core::Timestamp;
+use forebay_core::access::{Caller, Grant, Permission, Role, Scope, Subject};
+use forebay_core::connection::{ConnectionConfig, HashAlgorithm, PostgresqlConfig, SslMode};
+use forebay_core::error::{Error, Result};
+use forebay_core::execution::{Execution, ExtractionMode, Status};
+use forebay_core::extraction::{ColumnChoice, SourceTableName, TableExtraction};
+use forebay_core::id::{
+    DataConnectionId, DataJobId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId,
+};
+use forebay_core::job::{Activation, DataJob, Task, TaskKind};
+use forebay_core::model::ModelTable;
+use forebay_core::name::{Identifier, Name};
+use forebay_core::secret::Secret;
+use forebay_core::stop::{Stop, StopHandle};
+use forebay_store::{KeyKind, Store};
+use tokio::task::JoinHandle;
+
+use super::plane::FakePlane;
+use crate::{Clock, Engine, NewConnection, NewTask, Selection, Settings, StartExecution};
+
+/// The longest a test waits for what must come.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// A clock that the test turns.
+pub(super) struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl TestClock {
+    pub(super) fn turn(&self, millis: i64) {
+        self.0.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+pub(super) fn name(text: &str) -> Name {
+    Name::parse("name", text).unwrap()
+}
+
+pub(super) fn identifier(text: &str) -> Identifier {
+    Identifier::parse("identifier", text).unwrap()
+}
+
+pub(super) fn postgres(password: &str) -> NewConnection {
+    NewConnection {
+        name: name("ERP"),
+        config: ConnectionConfig::Postgresql(PostgresqlConfig {
+            host: "db.example.org".to_owned(),
+            port: 5432,
+            database: "erp".to_owned(),
+            user: "reader".to_owned(),
+            password: Secret::new(password),
+            ssl_mode: SslMode::VerifyFull,
+        }),
+        algorithm: HashAlgorithm::Sha256,
+    }
+}
+
+pub(super) fn table(text: &str) -> TableExtraction {
+    TableExtraction {
+        id: TableExtractionId::random(),
+        table: SourceTableName { schema: None, name: identifier(text) },
+        target: None,
+        columns: ColumnChoice::All,
+        manual_key: Vec::new(),
+        pseudonymised: Vec::new(),
+        filter: None,
+        delta_filter: None,
+        creation_date: None,
+        change_date: None,
+        max_string_length: None,
+        activation: Activation::Enabled,
+    }
+}
+
+pub(super) fn model_table(text: &str, connection: Option<DataConnectionId>) -> ModelTable {
+    ModelTable {
+        id: ModelTableId::random(),
+        connection_id: connection,
+        table: identifier(text),
+        alias: None,
+        primary_key: Vec::new(),
+    }
+}
+
+pub(super) fn full() -> StartExecution {
+    StartExecution { mode: ExtractionMode::Full, selection: Selection::default(), idempotency_key: None }
+}
+
+pub(super) fn is_not_found<T: std::fmt::Debug>(result: Result<T>) {
+    assert!(matches!(result, Err(Error::NotFound { .. })), "{result:?}");
+}
+
+pub(super) fn is_conflict<T: std::fmt::Debug>(result: Result<T>, part: &str) {
+    assert!(matches!(&result, Err(Error::Conflict { reason }) if reason.contains(part)), "{result:?}");
+}
+
+pub(super) fn is_invalid<T: std::fmt::Debug>(result: Result<T>, of: &str, part: &str) {
+    let good =
+        matches!(&result, Err(Error::Invalid { field, reason }) if field == of && reason.contains(part));
+    assert!(good, "{result:?}");
+}
+
+/// An engine over a store in memory, with a pool.
+pub(super) struct House {
+    pub(super) engine: Engine,
+    pub(super) store: Store,
+    pub(super) plane: Arc<FakePlane>,
+    pub(super) clock: Arc<TestClock>,
+    pub(super) admin: Caller,
+    pub(super) pool: DataPoolId,
+    pub(super) connection: DataConnectionId,
+    running_limit: usize,
+}
+
+/// A dispatcher that runs.
+pub(super) struct Dispatcher {
+    stop: StopHandle,
+    task: JoinHandle<Result<()>>,
+}
+
+impl Dispatcher {
+    /// Asks the server to stop.
+    pub(super) fn ask(&self) {
+        self.stop.request();
+    }
+
+    pub(super) async fn ended(self) {
+        tokio::time::timeout(BOUND, self.task).await.expect("the dispatcher ends").unwrap().unwrap();
+    }
+
+    pub(super) async fn stop(self) {
+        self.ask();
+        self.ended().await;
+    }
+
+    /// Ends it as a SIGKILL would: nothing is tidied up.
+    pub(super) async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+impl House {
+    pub(super) async fn new() -> Self {
+        Self::with_limit(4).await
+    }
+
+    pub(super) async fn with_limit(running_limit: usize) -> Self {
+        let store = Store::in_memory().await.unwrap();
+        let plane = Arc::new(FakePlane::default());
+        let clock = Arc::new(TestClock(AtomicI64::new(1_000)));
+        let engine = engine(&store, &plane, &clock, running_limit);
+        let first = engine.first_start().await.unwrap().unwrap();
+        let admin = engine.caller_by_key(first.secret.expose(), KeyKind::User).await.unwrap();
+        let pool = engine.create_data_pool(&admin, name("Purchasing"), None).await.unwrap().id;
+        let connection = engine.create_data_connection(&admin, pool, postgres("hunter2")).await.unwrap().id;
+        Self { engine, store, plane, clock, admin, pool, connection, running_limit }
+    }
+
+    /// The same data with an engine that has just been started.
+    pub(super) fn restarted(&self) -> Self {
+        let engine = engine(&self.store, &self.plane, &self.clock, self.running_limit);
+        let (store, plane, clock) = (self.store.clone(), Arc::clone(&self.plane), Arc::clone(&self.clock));
+        let (pool, connection, running_limit) = (self.pool, self.connection, self.running_limit);
+        Self { engine, store, plane, clock, admin: self.admin.clone(), pool, connection, running_limit }
+    }
+
+    pub(super) fn dispatch(&self) -> Dispatcher {
+        let (stop, stopped) = Stop::new();
+        let engine = self.engine.clone();
+        Dispatcher { stop, task: tokio::spawn(async move { engine.dispatch(stopped).await }) }
+    }
+
+    /// A job of the connection without tasks.
+    pub(super) async fn empty_job(&self, text: &str) -> DataJob {
+        self.engine.create_data_job(&self.admin, self.pool, name(text), Some(self.connection)).await.unwrap()
+    }
+
+    /// A job with one transformation.
+    pub(super) async fn job(&self, text: &str) -> DataJob {
+        let job = self.empty_job(text).await;
+        self.task(&job, "Transform", TaskKind::Transformation(Some("SELECT 1".to_owned()))).await;
+        job
+    }
+
+    pub(super) async fn task(&self, job: &DataJob, text: &str, kind: TaskKind) -> Task {
+        let new = NewTask { name: name(text), description: None, kind, position: None };
+        self.engine.create_task(&self.admin, self.pool, job.id, new).await.unwrap()
+    }
+
+    pub(super) async fn start(&self, job: DataJobId) -> Execution {
+        self.engine.start_execution(&self.admin, self.pool, job, full()).await.unwrap()
+    }
+
+    pub(super) async fn execution(&self, id: ExecutionId) -> Execution {
+        self.engine.execution(&self.admin, id).await.unwrap().0
+    }
+
+    /// How each task of an execution stands.
+    pub(super) async fn tasks(&self, id: ExecutionId) -> Vec<Status> {
+        let (_, tasks) = self.engine.execution(&self.admin, id).await.unwrap();
+        tasks.into_iter().map(|task| task.status).collect()
+    }
+
+    /// Codes and texts of an execution's log, the oldest first.
+    pub(super) async fn log(&self, id: ExecutionId) -> Vec<(String, String)> {
+        let (mut lines, _) = self.engine.log_messages(&self.admin, id, None, &[], 1_000, 0).await.unwrap();
+        lines.reverse();
+        lines.into_iter().map(|line| (line.code, line.text)).collect()
+    }
+
+    /// Waits until an execution has ended.
+    pub(super) async fn ended(&self, id: ExecutionId) -> Execution {
+        self.until(id, |execution| execution.status.is_finished()).await
+    }
+
+    pub(super) async fn until(&self, id: ExecutionId, wanted: impl Fn(&Execution) -> bool) -> Execution {
+        let mut changes = self.engine.changes();
+        let waiting = async {
+            loop {
+                let execution = self.execution(id).await;
+                if wanted(&execution) {
+                    return execution;
+                }
+                // A gap in the news is no harm: the state is read again.
+                drop(changes.recv().await);
+            }
+        };
+        tokio::time::timeout(BOUND, waiting).await.expect("the execution gets there")
+    }
+
+    /// A member with what is granted in a scope.
+    pub(super) async fn member(&self, scope: Scope, permissions: &[Permission]) -> Caller {
+        let user = self.engine.create_user(&self.admin, name("Member"), None, Role::Member).await.unwrap();
+        let subject = Subject::User(user.id);
+        let permissions: BTreeSet<Permission> = permissions.iter().copied().collect();
+        if !permissions.is_empty() {
+            self.engine.set_grant(&self.admin, &Grant { subject, scope, permissions }).await.unwrap();
+        }
+        Caller { subject, name: user.name, role: user.role }
+    }
+
+    /// Another pool with a connection, to take ids from.
+    pub(super) async fn other_pool(&self) -> (DataPoolId, DataConnectionId) {
+        let pool = self.engine.create_data_pool(&self.admin, name("Sales"), None).await.unwrap().id;
+        let made = self.engine.create_data_connection(&self.admin, pool, postgres("x")).await.unwrap();
+        (pool, made.id)
+    }
+}
+
+fn engine(store: &Store, plane: &Arc<FakePlane>, clock: &Arc<TestClock>, running_limit: usize) -> Engine {
+    let settings = Settings { file_roots: Vec::new(), running_limit, tables_at_a_time: 3 };
+    let (plane, clock) = (Arc::clone(plane), Arc::clone(clock));
+    Engine::new(store.clone(), plane, clock, settings)
+}

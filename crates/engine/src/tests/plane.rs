@@ -1,0 +1,186 @@
+//! A data plane that does as it is told.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arrow_schema::Schema;
+use async_trait::async_trait;
+use forebay_core::connection::ConnectionConfig;
+use forebay_core::event::{Event, EventSink, Outcome};
+use forebay_core::id::{DataJobId, DataPoolId};
+use forebay_core::name::Identifier;
+use forebay_core::pool::global_schema;
+use forebay_core::source::{SourceError, SourceTable};
+use forebay_core::spec::ExecutionSpec;
+use forebay_core::stop::Stop;
+use forebay_core::warehouse::{
+    PoolTable, PoolTableKind, Query, Rows, WarehouseError, WarehouseErrorKind, WarehouseTable,
+};
+use tokio::sync::{Semaphore, watch};
+
+use crate::DataPlane;
+
+/// What a run of a job does, after it has told its events.
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    Succeed,
+    Fail(&'static str),
+    /// Goes on until the stop is asked for.
+    UntilStopped,
+    /// Goes on until the stop is asked for, and then until the gate opens.
+    UntilStoppedAndGate,
+    /// Goes on until the gate opens, whatever is asked for.
+    UntilGate,
+    Panic,
+}
+
+pub(super) struct FakePlane {
+    acts: Mutex<HashMap<DataJobId, (Vec<Event>, Act)>>,
+    ran: Mutex<Vec<ExecutionSpec>>,
+    begun: watch::Sender<usize>,
+    stopped: watch::Sender<usize>,
+    running: AtomicUsize,
+    most_running: AtomicUsize,
+    gate: Semaphore,
+    removed: Mutex<Vec<DataPoolId>>,
+    refuses_to_remove: AtomicBool,
+}
+
+impl Default for FakePlane {
+    fn default() -> Self {
+        Self {
+            acts: Mutex::default(),
+            ran: Mutex::default(),
+            begun: watch::channel(0).0,
+            stopped: watch::channel(0).0,
+            running: AtomicUsize::new(0),
+            most_running: AtomicUsize::new(0),
+            gate: Semaphore::new(0),
+            removed: Mutex::default(),
+            refuses_to_remove: AtomicBool::new(false),
+        }
+    }
+}
+
+impl FakePlane {
+    pub(super) fn act(&self, job: DataJobId, act: Act) {
+        self.tell_and_act(job, Vec::new(), act);
+    }
+
+    pub(super) fn tell_and_act(&self, job: DataJobId, events: Vec<Event>, act: Act) {
+        self.acts.lock().unwrap().insert(job, (events, act));
+    }
+
+    /// Lets that many runs through the gate.
+    pub(super) fn open_gate(&self, runs: usize) {
+        self.gate.add_permits(runs);
+    }
+
+    /// The specs that were run, in order.
+    pub(super) fn ran(&self) -> Vec<ExecutionSpec> {
+        self.ran.lock().unwrap().clone()
+    }
+
+    pub(super) fn most_running(&self) -> usize {
+        self.most_running.load(Ordering::SeqCst)
+    }
+
+    /// Resolves once that many runs have told their events.
+    pub(super) async fn begun(&self, runs: usize) {
+        self.begun.subscribe().wait_for(|begun| *begun >= runs).await.unwrap();
+    }
+
+    /// Resolves once that many runs have seen their stop.
+    pub(super) async fn stopped(&self, runs: usize) {
+        self.stopped.subscribe().wait_for(|stopped| *stopped >= runs).await.unwrap();
+    }
+
+    pub(super) fn removed(&self) -> Vec<DataPoolId> {
+        self.removed.lock().unwrap().clone()
+    }
+
+    pub(super) fn refuse_to_remove(&self, refuses: bool) {
+        self.refuses_to_remove.store(refuses, Ordering::SeqCst);
+    }
+
+    async fn pass_gate(&self) -> Outcome {
+        self.gate.acquire().await.unwrap().forget();
+        Outcome::Succeeded
+    }
+
+    async fn stop(&self, stop: &Stop) -> Outcome {
+        stop.requested().await;
+        self.stopped.send_modify(|stopped| *stopped += 1);
+        Outcome::Canceled
+    }
+}
+
+/// Counts a run while it lives.
+struct Running<'a>(&'a FakePlane);
+
+impl<'a> Running<'a> {
+    fn new(plane: &'a FakePlane) -> Self {
+        let running = plane.running.fetch_add(1, Ordering::SeqCst) + 1;
+        plane.most_running.fetch_max(running, Ordering::SeqCst);
+        Self(plane)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl DataPlane for FakePlane {
+    async fn run(&self, spec: &ExecutionSpec, events: &dyn EventSink, stop: &Stop) -> Outcome {
+        let _running = Running::new(self);
+        self.ran.lock().unwrap().push(spec.clone());
+        let act = self.acts.lock().unwrap().get(&spec.job_id).cloned();
+        let (told, act) = act.unwrap_or((Vec::new(), Act::Succeed));
+        for event in told {
+            events.record(event).await;
+        }
+        self.begun.send_modify(|begun| *begun += 1);
+        match act {
+            Act::Succeed => Outcome::Succeeded,
+            Act::Fail(why) => Outcome::Failed(why.to_owned()),
+            Act::UntilStopped => self.stop(stop).await,
+            Act::UntilStoppedAndGate => {
+                let outcome = self.stop(stop).await;
+                self.pass_gate().await;
+                outcome
+            }
+            Act::UntilGate => self.pass_gate().await,
+            Act::Panic => panic!("as told"),
+        }
+    }
+
+    async fn query(&self, _: DataPoolId, _: Query, _: &Stop) -> Result<Rows, WarehouseError> {
+        Ok(Rows { schema: Schema::empty().into(), batches: Vec::new(), truncated: false })
+    }
+
+    async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError> {
+        let name = Identifier::parse("name", "orders").unwrap();
+        let table = WarehouseTable { schema: global_schema(pool), name };
+        Ok(vec![PoolTable { table, kind: PoolTableKind::Table, columns: Vec::new() }])
+    }
+
+    async fn remove(&self, pool: DataPoolId) -> Result<(), WarehouseError> {
+        if self.refuses_to_remove.load(Ordering::SeqCst) {
+            return Err(WarehouseError::new(WarehouseErrorKind::Internal, "as told"));
+        }
+        self.removed.lock().unwrap().push(pool);
+        Ok(())
+    }
+
+    async fn check(&self, _: &ConnectionConfig) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn discover(&self, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,62 @@
+//! What is asked of the source for one table, with the parameters filled in.
+
+use forebay_core::extraction::{TODAY, TableExtraction};
+use forebay_core::name::Identifier;
+use forebay_core::source::{Checkpoint, DateBounds, DeltaRequest, ReadRequest, Repeats};
+
+use crate::day::end_of_day;
+use crate::extraction::Extraction;
+
+impl Extraction<'_> {
+    /// What a full read asks for.
+    pub(crate) fn request(&self, table: &TableExtraction) -> Result<ReadRequest, String> {
+        let date_bounds = match &table.creation_date {
+            None => None,
+            Some(bounds) => Some(DateBounds {
+                column: bounds.column.clone(),
+                from: self.bound("the start of the creation date", bounds.from.as_deref())?,
+                until: self.bound("the end of the creation date", bounds.until.as_deref())?,
+            }),
+        };
+        Ok(ReadRequest {
+            table: table.table.clone(),
+            columns: table.columns.clone(),
+            filters: self.condition("the filter", table.filter.as_deref())?.into_iter().collect(),
+            date_bounds,
+            delta: None,
+            cursor: table.change_date.as_ref().map(|change| change.column.clone()),
+        })
+    }
+
+    /// A condition with its parameters filled in; a blank one is none.
+    fn condition(&self, what: &str, text: Option<&str>) -> Result<Option<String>, String> {
+        let Some(text) = text else { return Ok(None) };
+        let filled = self.parameters.fill(text).map_err(|reason| format!("{what}, {reason}"))?;
+        Ok(Some(filled.text).filter(|text| !text.trim().is_empty()))
+    }
+
+    /// A bound of a date with its parameters filled in; a blank one is none.
+    fn bound(&self, what: &str, text: Option<&str>) -> Result<Option<String>, String> {
+        let Some(text) = text else { return Ok(None) };
+        if text == TODAY {
+            return Ok(Some(end_of_day(self.run.spec.changed_at)));
+        }
+        let filled = self.parameters.fill_plain(text).map_err(|reason| format!("{what}, {reason}"))?;
+        Ok(Some(filled).filter(|text| !text.trim().is_empty()))
+    }
+
+    /// What a delta read asks for beyond that. With a key, rows that are read again do no harm.
+    pub(crate) fn delta(
+        &self,
+        table: &TableExtraction,
+        since: Checkpoint,
+        key: &[Identifier],
+    ) -> Result<DeltaRequest, String> {
+        Ok(DeltaRequest {
+            since,
+            filter: self.condition("the delta filter", table.delta_filter.as_deref())?,
+            offset_seconds: table.change_date.as_ref().map_or(0, |change| change.offset_seconds),
+            repeats: if key.is_empty() { Repeats::Avoid } else { Repeats::Harmless },
+        })
+    }
+}

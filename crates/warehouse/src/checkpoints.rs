@@ -1,0 +1,44 @@
+//! Checkpoints, kept in the pool's file beside the rows they speak for.
+
+use duckdb::{Connection, params};
+use forebay_core::source::Checkpoint;
+use forebay_core::warehouse::{WarehouseError, WarehouseTable};
+
+use crate::catalog::{Found, find};
+use crate::error::{failed, internal};
+use crate::names::{OWN_SCHEMA, folded};
+
+/// The checkpoint of a table; `None` when the table is missing or none was ever written.
+pub(crate) fn read(
+    connection: &Connection,
+    table: &WarehouseTable,
+) -> Result<Option<Checkpoint>, WarehouseError> {
+    if !matches!(find(connection, table)?, Found::Table(_)) {
+        return Ok(None);
+    }
+    let find =
+        format!("SELECT checkpoint FROM {OWN_SCHEMA}.checkpoints WHERE schema_name = ? AND table_name = ?");
+    let mut statement = connection.prepare(&find).map_err(failed)?;
+    let rows = statement
+        .query_map(params![folded(&table.schema), folded(&table.name)], |row| row.get::<_, String>(0));
+    let found = rows.and_then(|mut rows| rows.next().transpose()).map_err(failed)?;
+    let parse = |text: String| {
+        serde_json::from_str(&text).map_err(|error| internal("a checkpoint cannot be read").caused_by(error))
+    };
+    found.map(parse).transpose()
+}
+
+/// Writes a table's checkpoint, in the transaction that shows its rows.
+pub(crate) fn write(
+    connection: &Connection,
+    table: &WarehouseTable,
+    checkpoint: &Checkpoint,
+) -> Result<(), WarehouseError> {
+    let text = serde_json::to_string(checkpoint)
+        .map_err(|error| internal("a checkpoint cannot be written").caused_by(error))?;
+    let write = format!("INSERT OR REPLACE INTO {OWN_SCHEMA}.checkpoints VALUES (?, ?, ?)");
+    connection
+        .execute(&write, params![folded(&table.schema), folded(&table.name), text])
+        .map(drop)
+        .map_err(failed)
+}

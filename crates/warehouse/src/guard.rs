@@ -1,0 +1,343 @@
+//! What SQL of a user may do. Files, network, extensions and settings are shut off in the engine
+//! itself; this list is for what the engine would still allow: more than one statement, ending the
+//! transaction, changing the session, Forebay's own schema, and looking at the machine. Statements
+//! are allowed by name, so that a new kind of statement is refused until it is looked at.
+
+use forebay_core::warehouse::{WarehouseError, WarehouseErrorKind};
+
+use crate::lexer::{Kind, Token, tokens};
+use crate::names::OWN_SCHEMA;
+
+/// What reads begin with.
+const READING: [&str; 11] = [
+    "SELECT",
+    "WITH",
+    "FROM",
+    "VALUES",
+    "TABLE",
+    "DESCRIBE",
+    "DESC",
+    "SHOW",
+    "SUMMARIZE",
+    "PIVOT",
+    "UNPIVOT",
+];
+/// What else a transformation's statements may begin with.
+const WRITING: [&str; 10] =
+    ["INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CREATE", "DROP", "ALTER", "COMMENT", "ANALYZE"];
+/// What a transformation may create, drop, alter and comment on. Schemas are a pool's connections.
+const OBJECTS: [&str; 8] = ["TABLE", "VIEW", "INDEX", "SEQUENCE", "TYPE", "MACRO", "FUNCTION", "COLUMN"];
+/// What may stand between CREATE and the object.
+const CREATING: [&str; 7] = ["OR", "REPLACE", "TEMP", "TEMPORARY", "PERSISTENT", "UNIQUE", "RECURSIVE"];
+
+/// Functions and views that tell of the machine or of other people's work, or that change the
+/// engine. Their names are refused wherever they stand.
+pub(crate) const UNSEEN: [&str; 21] = [
+    "duckdb_settings",
+    "pg_settings",
+    "current_setting",
+    "duckdb_databases",
+    "pragma_database_list",
+    "duckdb_temporary_files",
+    "duckdb_secrets",
+    "which_secret",
+    "duckdb_extensions",
+    "duckdb_extension_repositories",
+    "duckdb_external_file_cache",
+    "duckdb_logs",
+    "duckdb_logs_parsed",
+    "duckdb_log_contexts",
+    "truncate_duckdb_logs",
+    "write_log",
+    "enable_logging",
+    "disable_logging",
+    "enable_profiling",
+    "disable_profiling",
+    "json_execute_serialized_sql",
+];
+/// As above for names that could be a column's: refused only where they are called. Some take SQL
+/// or the name of a table as a text that nothing here has looked at, some an address in memory.
+pub(crate) const UNCALLED: [&str; 14] = [
+    "query",
+    "query_table",
+    "duckdb_table_sample",
+    "checkpoint",
+    "force_checkpoint",
+    "create_external_resource",
+    "register_external_resource",
+    "register_external_resource_type",
+    "deregister_external_resource",
+    "destroy_external_resource",
+    "sleep_ms",
+    "arrow_scan",
+    "arrow_scan_dumb",
+    "seq_scan",
+];
+
+/// Checks one statement of a transformation.
+///
+/// # Errors
+/// `Invalid`, saying what is not allowed.
+pub(crate) fn check_statement(sql: &str) -> Result<Effect, WarehouseError> {
+    let statement = one_statement(sql)?;
+    let effect = check_kind(&statement, true)?;
+    check_names(&statement)?;
+    Ok(effect)
+}
+
+/// Checks that a text is one statement that reads.
+///
+/// # Errors
+/// `Invalid`, saying what is not allowed.
+pub(crate) fn check_query(sql: &str) -> Result<(), WarehouseError> {
+    let statement = one_statement(sql)?;
+    check_kind(&statement, false)?;
+    check_names(&statement)
+}
+
+/// What a statement answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Rows.
+    Reads,
+    /// How many rows it changed.
+    Changes,
+}
+
+fn invalid(message: impl Into<String>) -> WarehouseError {
+    WarehouseError::new(WarehouseErrorKind::Invalid, message)
+}
+
+fn one_statement(sql: &str) -> Result<Vec<Token<'_>>, WarehouseError> {
+    let mut tokens =
+        tokens(sql).map_err(|reason| invalid(format!("the statement cannot be read: {reason}")))?;
+    while tokens.last().is_some_and(|token| token.kind == Kind::End) {
+        tokens.pop();
+    }
+    if tokens.is_empty() {
+        return Err(invalid("the statement is empty"));
+    }
+    if tokens.iter().any(|token| token.kind == Kind::End) {
+        return Err(invalid("this is more than one statement; give one at a time"));
+    }
+    Ok(tokens)
+}
+
+fn check_kind(statement: &[Token<'_>], may_write: bool) -> Result<Effect, WarehouseError> {
+    let statement = without_explain(statement);
+    let mut rest = statement.iter().skip_while(|token| token.is_sign("("));
+    let first = rest.next().filter(|token| token.kind == Kind::Word);
+    let first = first.map(|token| token.text.to_ascii_uppercase()).unwrap_or_default();
+    if READING.contains(&first.as_str()) {
+        return Ok(if first == "WITH" && with_changes(statement) { Effect::Changes } else { Effect::Reads });
+    }
+    if !may_write {
+        return Err(invalid(
+            "a query must begin with SELECT, WITH, FROM, VALUES, TABLE, DESCRIBE, SHOW, SUMMARIZE, PIVOT, UNPIVOT or EXPLAIN of one of these",
+        ));
+    }
+    if !WRITING.contains(&first.as_str()) {
+        let what = if first.is_empty() { "a statement without a name" } else { &first };
+        return Err(invalid(format!(
+            "{what} is not allowed in a transformation: it works on the pool's tables, in one transaction, with {} and {}",
+            READING.join(", "),
+            WRITING.join(", ")
+        )));
+    }
+    let mut object = rest.skip_while(|token| CREATING.iter().any(|word| token.is(word)));
+    let named = match first.as_str() {
+        "CREATE" | "DROP" | "ALTER" => object.next(),
+        "COMMENT" => object.nth(1),
+        "UPDATE" if statement.len() < 4 || !statement.iter().any(|token| token.is("SET")) => {
+            return Err(invalid("UPDATE must name a table and SET"));
+        }
+        _ => return Ok(Effect::Changes),
+    };
+    if named.is_some_and(|token| OBJECTS.iter().any(|word| token.is(word))) {
+        return Ok(Effect::Changes);
+    }
+    let named = named.map(|token| token.text.to_ascii_uppercase()).unwrap_or_default();
+    Err(invalid(format!(
+        "{first} {named} is not allowed in a transformation; it may {first} only {}",
+        OBJECTS.join(", ")
+    )))
+}
+
+/// The statement that an EXPLAIN speaks of: with ANALYZE, it is executed.
+fn without_explain<'a, 'b>(statement: &'a [Token<'b>]) -> &'a [Token<'b>] {
+    let Some((first, mut rest)) = statement.split_first() else { return statement };
+    if !first.is("EXPLAIN") {
+        return statement;
+    }
+    if let Some((next, after)) = rest.split_first()
+        && (next.is("ANALYZE") || next.is("ANALYSE"))
+    {
+        rest = after;
+    }
+    // Options are in brackets, as `(ANALYZE, FORMAT json)`; a query in brackets begins with a query.
+    let is_query = rest.iter().find(|token| !token.is_sign("(")).is_some_and(|token| {
+        READING.iter().chain(&WRITING).any(|word| token.is(word) && !token.is("ANALYZE"))
+    });
+    if !is_query
+        && rest.first().is_some_and(|token| token.is_sign("("))
+        && let Some(end) = rest.iter().position(|token| token.is_sign(")"))
+    {
+        rest = &rest[end + 1..];
+    }
+    rest
+}
+
+/// Whether a statement that begins with WITH changes rows in the end.
+fn with_changes(statement: &[Token<'_>]) -> bool {
+    let mut depth = 0_u32;
+    for token in statement {
+        if token.is_sign("(") {
+            depth += 1;
+        } else if token.is_sign(")") {
+            depth = depth.saturating_sub(1);
+        } else if depth == 0 && ["INSERT", "UPDATE", "DELETE", "MERGE"].iter().any(|word| token.is(word)) {
+            return true;
+        }
+    }
+    false
+}
+
+fn check_names(statement: &[Token<'_>]) -> Result<(), WarehouseError> {
+    for (position, token) in statement.iter().enumerate() {
+        // DuckDB takes a text for a name in some places, so texts are looked at too.
+        let text = token.text.to_ascii_lowercase();
+        if text.contains(OWN_SCHEMA) {
+            return Err(invalid(format!("names with {OWN_SCHEMA} in them are Forebay's own")));
+        }
+        let next = statement.get(position + 1);
+        if let Some(name) = token.named() {
+            let called = next.is_some_and(|next| next.is_sign("("));
+            if UNSEEN.contains(&name.as_str()) || (called && UNCALLED.contains(&name.as_str())) {
+                return Err(invalid(format!("{name} is not allowed: it shows or changes the server itself")));
+            }
+        }
+        let before = position.checked_sub(1).and_then(|before| statement.get(before));
+        let is_label = before.is_some_and(|before| before.text == ".");
+        if token.is("SHOW") && !is_label {
+            let lists_tables = next.is_none_or(|next| next.is("TABLES") || next.is("ALL"));
+            if !lists_tables {
+                return Err(invalid(
+                    "SHOW may be SHOW TABLES or SHOW ALL TABLES; DESCRIBE shows a table's columns",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transformation_may_work_on_tables_and_nothing_else() {
+        for sql in [
+            "SELECT 1",
+            "(SELECT 1)",
+            "select 1;",
+            "-- x\nSELECT ';' /* ; */",
+            "WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a",
+            "CREATE OR REPLACE TABLE t AS SELECT 1",
+            "CREATE TEMP TABLE t(a INT)",
+            "CREATE UNIQUE INDEX i ON t(a)",
+            "DROP VIEW IF EXISTS v",
+            "ALTER TABLE t ADD COLUMN b INT",
+            "UPDATE t SET a = 1",
+            "UPDATE extensions SET a = 1",
+            "DELETE FROM t",
+            "COMMENT ON COLUMN t.a IS 'x'",
+            "EXPLAIN ANALYZE SELECT 1",
+            "EXPLAIN (FORMAT json) INSERT INTO t SELECT 1",
+            "SHOW TABLES",
+            "SELECT query FROM t",
+            "SELECT checkpoint FROM t",
+        ] {
+            assert!(check_statement(sql).is_ok(), "{sql}: {:?}", check_statement(sql));
+        }
+        for sql in [
+            "",
+            "-- x",
+            ";",
+            "SELECT 1; COMMIT",
+            "SELECT 1 -- x\r; COMMIT",
+            "SELECT E'\\''; COMMIT; SELECT ''",
+            "SELECT 1e'\\'; COMMIT --'; SELECT '' --'",
+            "COMMIT",
+            "/* x */ COMMIT",
+            "BEGIN",
+            "ROLLBACK",
+            "END",
+            "ABORT",
+            "START TRANSACTION",
+            "COPY t TO 'x'",
+            "EXPORT DATABASE 'x'",
+            "IMPORT DATABASE 'x'",
+            "ATTACH ':memory:'",
+            "DETACH x",
+            "USE x",
+            "SET VARIABLE a = 1",
+            "SET threads = 1",
+            "RESET threads",
+            "PRAGMA database_list",
+            "CALL pragma_version()",
+            "CHECKPOINT",
+            "FORCE CHECKPOINT",
+            "VACUUM",
+            "LOAD x",
+            "INSTALL x",
+            "UPDATE EXTENSIONS",
+            "PREPARE p AS SELECT 1",
+            "EXECUTE p",
+            "DEALLOCATE p",
+            "CONNECT 'x'",
+            "CREATE SCHEMA s",
+            "CREATE SECRET s (TYPE s3)",
+            "CREATE TRIGGER t AFTER INSERT ON t INSERT INTO t SELECT 1",
+            "DROP SCHEMA s",
+            "ALTER DATABASE d",
+            "EXPLAIN ANALYZE COPY t TO 'x'",
+            "EXPLAIN (ANALYZE) COMMIT",
+            "ＣＯＭＭＩＴ",
+            "ЅELECT 1",
+            "\"SELECT\" 1",
+            "SELECT * FROM _forebay.checkpoints",
+            "SELECT * FROM \"_FOREBAY\".checkpoints",
+            "INSERT INTO '_forebay'.checkpoints SELECT 1",
+            "SELECT * FROM duckdb_settings()",
+            "SELECT * FROM duckdb_settings",
+            "SELECT current_setting('temp_directory')",
+            "SELECT * FROM query('SELECT 1')",
+            "SELECT * FROM \"query\" ('SELECT 1')",
+            "SHOW temp_directory",
+            "SELECT * FROM (SHOW temp_directory)",
+        ] {
+            let refused = check_statement(sql);
+            assert!(refused.is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn a_query_only_reads() {
+        assert!(check_query("WITH a AS (SELECT 1) SELECT * FROM a;").is_ok());
+        assert!(check_query("EXPLAIN SELECT 1").is_ok());
+        for sql in
+            ["INSERT INTO t SELECT 1", "EXPLAIN ANALYZE INSERT INTO t SELECT 1", "CREATE TABLE t(a INT)"]
+        {
+            assert!(check_query(sql).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn it_is_told_whether_rows_are_read_or_changed() {
+        let check = |sql, expected| assert_eq!(check_statement(sql).unwrap(), expected, "{sql}");
+        check("SELECT 1", Effect::Reads);
+        check("WITH a AS (DELETE FROM t RETURNING *) SELECT * FROM a", Effect::Reads);
+        check("WITH a AS (SELECT 1) DELETE FROM t", Effect::Changes);
+        check("INSERT INTO t SELECT 1", Effect::Changes);
+    }
+}

@@ -1,0 +1,216 @@
+//! Shows a load's rows and records its checkpoint, in one transaction, or leaves everything as it was.
+
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
+
+use duckdb::Connection;
+use forebay_core::source::Checkpoint;
+use forebay_core::warehouse::{
+    LoadReport, LoadSpec, WarehouseError, WarehouseErrorKind, WarehouseTable, WriteMode,
+};
+
+use crate::catalog::{Column, Found, find};
+use crate::drift::evolve;
+use crate::error::{committed_all_the_same, failed, internal, invalid};
+use crate::merge::{Merged, merge};
+use crate::names::qualified;
+use crate::session::Halt;
+
+/// Rows that wait in a staging table, in an open transaction of the connection.
+pub(crate) struct Staged {
+    pub(crate) spec: LoadSpec,
+    pub(crate) staging: WarehouseTable,
+    pub(crate) rows: u64,
+    pub(crate) checkpoint: Checkpoint,
+}
+
+/// How often a conflict with a transformation is tried again, and how long is waited before: about
+/// half a minute in all. The rows may have taken an hour to read.
+const TRIES: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(crate) fn show(
+    connection: &Connection,
+    halt: &Halt,
+    shows: &Mutex<()>,
+    staged: &Staged,
+) -> Result<LoadReport, WarehouseError> {
+    if let Err(error) = commit(connection, halt) {
+        roll_back(connection, halt);
+        return Err(error);
+    }
+    let mut tries = 1;
+    loop {
+        let error = match show_once(connection, halt, shows, staged) {
+            Ok(report) => return Ok(report),
+            Err(error) => error,
+        };
+        roll_back(connection, halt);
+        let again = error.kind == WarehouseErrorKind::Conflict && tries < TRIES;
+        let error = if again { pause(halt).err() } else { Some(error) };
+        if let Some(error) = error {
+            remove(connection, halt, &staged.staging);
+            return Err(error);
+        }
+        tries += 1;
+    }
+}
+
+fn show_once(
+    connection: &Connection,
+    halt: &Halt,
+    shows: &Mutex<()>,
+    staged: &Staged,
+) -> Result<LoadReport, WarehouseError> {
+    let _one_at_a_time = wait(shows, halt)?;
+    connection.execute_batch("BEGIN TRANSACTION").map_err(failed)?;
+    let report = write(connection, halt, staged)?;
+    commit(connection, halt)?;
+    Ok(report)
+}
+
+/// Waits for the turn to show rows, or for the stop.
+fn wait<'a>(shows: &'a Mutex<()>, halt: &Halt) -> Result<MutexGuard<'a, ()>, WarehouseError> {
+    loop {
+        match shows.try_lock() {
+            Ok(guard) => return Ok(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        halt.check()?;
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn pause(halt: &Halt) -> Result<(), WarehouseError> {
+    for _ in 0..10 {
+        halt.check()?;
+        std::thread::sleep(PAUSE / 10);
+    }
+    Ok(())
+}
+
+/// Commits, unless the stop was asked for before. An error means that nothing was kept.
+pub(crate) fn commit(connection: &Connection, halt: &Halt) -> Result<(), WarehouseError> {
+    let commit = || connection.execute_batch("COMMIT").map_err(failed);
+    match halt.unless_asked(commit) {
+        Err(error) if committed_all_the_same(&error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a pool's file could not be tidied");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+pub(crate) fn roll_back(connection: &Connection, halt: &Halt) {
+    in_the_end(connection, halt, "ROLLBACK");
+}
+
+/// Removes a staging table; one that stays is removed when the file is opened next.
+fn remove(connection: &Connection, halt: &Halt, staging: &WarehouseTable) {
+    in_the_end(connection, halt, &format!("DROP TABLE IF EXISTS {}", qualified(staging)));
+}
+
+/// Executes a statement that ends work. An interrupt that came before may hit it, so it is tried
+/// again; where nothing is open any more there is nothing to roll back.
+fn in_the_end(connection: &Connection, halt: &Halt, sql: &str) {
+    halt.in_any_case(|| {
+        for _ in 0..3 {
+            match connection.execute_batch(sql) {
+                Ok(()) => return,
+                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, sql, "not ended yet"),
+            }
+        }
+    });
+}
+
+pub(crate) fn count(connection: &Connection, sql: &str) -> Result<u64, WarehouseError> {
+    let counted: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
+    Ok(counted.unsigned_abs())
+}
+
+pub(crate) fn count_rows(connection: &Connection, table: &str) -> Result<u64, WarehouseError> {
+    count(connection, &format!("SELECT count(*) FROM {table}"))
+}
+
+/// Executes a changing statement, and says how many rows it changed.
+pub(crate) fn change(connection: &Connection, sql: &str) -> Result<u64, WarehouseError> {
+    connection.execute(sql, []).map(|rows| rows as u64).map_err(failed)
+}
+
+/// Everything that a commit does, inside its transaction.
+fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadReport, WarehouseError> {
+    let (from, to) = (qualified(&load.staging), qualified(&load.spec.table));
+    let name = &load.spec.table.name;
+    let target = target_columns(connection, &load.spec.table)?;
+    let staged = count_rows(connection, &from)?;
+    if staged != load.rows {
+        let text =
+            format!("{name}: {} rows were read and {staged} are staged, so nothing was shown", load.rows);
+        return Err(internal(text));
+    }
+    let before = if target.is_some() { count_rows(connection, &to)? } else { 0 };
+    halt.check()?;
+    let mut changes = Vec::new();
+    let merged = match (&load.spec.mode, target) {
+        (WriteMode::Replace, target) => {
+            if target.is_some() {
+                change(connection, &format!("DROP TABLE {to}"))?;
+            }
+            let rename = format!("ALTER TABLE {from} RENAME TO {}", name.quoted());
+            connection.execute_batch(&rename).map_err(failed)?;
+            Merged { inserted: staged, updated: 0, deleted: before }
+        }
+        (WriteMode::Append, None) => {
+            connection
+                .execute_batch(&format!("CREATE TABLE {to} AS SELECT * FROM {from}"))
+                .map_err(failed)?;
+            Merged { inserted: count_rows(connection, &to)?, updated: 0, deleted: 0 }
+        }
+        (WriteMode::Append, Some(columns)) => {
+            changes = evolve(connection, &load.staging, &load.spec.table, &columns)?;
+            let inserted = change(connection, &format!("INSERT INTO {to} BY NAME SELECT * FROM {from}"))?;
+            Merged { inserted, updated: 0, deleted: 0 }
+        }
+        (WriteMode::Merge { key, order }, columns) => {
+            let exists = columns.is_some();
+            if let Some(columns) = columns {
+                changes = evolve(connection, &load.staging, &load.spec.table, &columns)?;
+            }
+            merge(connection, halt, (&from, &to), key, order.as_ref(), exists)?
+        }
+    };
+    let after = count_rows(connection, &to)?;
+    let Merged { inserted, updated, deleted } = merged;
+    if before + inserted != after + deleted {
+        return Err(internal(format!(
+            "{name}: the numbers do not add up, so nothing was shown: {before} before, {inserted} inserted, {deleted} deleted, {after} after"
+        )));
+    }
+    connection.execute_batch(&format!("DROP TABLE IF EXISTS {from}")).map_err(failed)?;
+    crate::checkpoints::write(connection, &load.spec.table, &load.checkpoint)?;
+    Ok(LoadReport {
+        rows_staged: staged,
+        rows_inserted: inserted,
+        rows_updated: updated,
+        rows_deleted: deleted,
+        rows_before: before,
+        rows_after: after,
+        changes,
+    })
+}
+
+/// The target's columns; `None` when it is missing.
+fn target_columns(
+    connection: &Connection,
+    table: &WarehouseTable,
+) -> Result<Option<Vec<Column>>, WarehouseError> {
+    match find(connection, table)? {
+        Found::Nothing => Ok(None),
+        Found::Table(columns) => Ok(Some(columns)),
+        Found::View(_) => {
+            let text = format!("{} is a view; drop it or choose another target table", table.name);
+            Err(invalid(text))
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What the engine may use, who may open a file, and how it comes back.
+
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringArray};
+use forebay_core::stop::Stop;
+use forebay_core::warehouse::{Query, Warehouse, WarehouseErrorKind, WriteMode};
+
+use super::{Pool, batch, checkpoint, identifier, merge, open, schema, spec, table};
+use crate::{DuckDb, Limits};
+
+#[tokio::test]
+async fn the_engine_keeps_to_its_limits() {
+    let pool = Pool::new();
+    let read = |setting: &str| format!("SELECT current_setting('{setting}')::VARCHAR");
+    assert_eq!(pool.own(&read("threads")).await, ["2"]);
+    assert_eq!(pool.own(&read("memory_limit")).await, ["512.0 MiB"]);
+    let temp = pool.own(&read("temp_directory")).await;
+    assert!(temp[0].starts_with(pool.dir.path().to_str().unwrap()));
+}
+
+#[tokio::test]
+async fn too_little_memory_is_said_and_survived() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { threads: 1, memory_bytes: 24 * 1024 * 1024 };
+    let pool = Pool { warehouse: DuckDb::open(dir.path(), &identifier("global"), limits).unwrap(), dir };
+    // One value that cannot be moved out of memory.
+    let error =
+        pool.query("SELECT length(string_agg(repeat('x', 1000000), '')) FROM range(200)").await.unwrap_err();
+    assert_eq!(error.kind, WarehouseErrorKind::Unavailable, "{error}");
+    assert!(error.message.contains("memory"), "{error}");
+    assert_eq!(pool.text("SELECT 1").await, ["1"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_for_memory_is_cut() {
+    let pool = Pool::new();
+    let sql = "SELECT repeat('x', 100000) FROM range(20000)".to_owned();
+    let query = Query { sql, schemas: vec![schema()], limit: 1_000_000 };
+    let mut session = pool.warehouse.test_session().await;
+    let rows = session
+        .run(&Stop::never(), move |connection, halt| crate::query::run(connection, halt, &query, 300_000_000))
+        .await
+        .unwrap();
+    assert!(rows.truncated);
+    let bytes: usize = rows.batches.iter().map(|batch| batch.get_array_memory_size()).sum();
+    assert!(bytes <= 300_000_000 && bytes > 0, "{bytes}");
+}
+
+/// Set in the child process of the test below.
+const POOL: &str = "FOREBAY_TEST_LOCKED_POOL";
+
+#[tokio::test]
+async fn a_second_open_is_refused_in_one_process_and_in_two() {
+    if let Ok(dir) = std::env::var(POOL) {
+        let error = open(std::path::Path::new(&dir)).err().expect("the file is locked");
+        println!("refused: {:?}: {error}", error.kind);
+        return;
+    }
+    let pool = Pool::new();
+    let error = open(pool.dir.path()).err().unwrap();
+    assert_eq!(error.kind, WarehouseErrorKind::Unavailable);
+    assert!(error.message.contains("already open in this process"), "{error}");
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "tests::limits::a_second_open_is_refused_in_one_process_and_in_two"])
+        .env(POOL, pool.dir.path())
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains("refused: Unavailable: the pool's file is in use by another process"), "{said}");
+    assert!(!said.contains("pool.duckdb"), "{said}");
+    let pool = pool.reopen();
+    assert_eq!(pool.text("SELECT 1").await, ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_stopped_is_opened_again_when_nothing_runs_on_it() {
+    let pool = Pool::new();
+    let rows = batch(vec![("k", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
+    pool.load("t", WriteMode::Replace, &rows).await.unwrap();
+    let load = pool.warehouse.begin_load(spec("t", merge(&["k"]), rows.schema())).await.unwrap();
+    pool.warehouse.test_stop_engine().await;
+    let error = pool.query("SELECT 1").await.unwrap_err();
+    assert_eq!(error.kind, WarehouseErrorKind::Unavailable);
+    drop(load);
+    // The dropped load is rolled back on another thread.
+    let mut tries = 0;
+    while pool.query("SELECT k FROM t").await.is_err() {
+        tries += 1;
+        assert!(tries < 6000, "the engine is not opened again");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(pool.text("SELECT k FROM t").await, ["1"]);
+    assert_eq!(pool.warehouse.checkpoint(&table("t")).await.unwrap(), Some(checkpoint("x")));
+    assert!(
+        pool.query("SELECT * FROM read_text('/etc/hostname')").await.is_err(),
+        "it is confined as before"
+    );
+}
+
+#[tokio::test]
+async fn what_a_stopped_server_left_is_removed() {
+    let pool = Pool::new();
+    pool.own("CREATE SCHEMA connection").await;
+    pool.own("CREATE TABLE connection._forebay_staging_1 AS SELECT 1 AS a").await;
+    pool.own("CREATE TABLE _forebay._forebay_staging_2 AS SELECT 1 AS a").await;
+    std::fs::write(pool.dir.path().join("temp/duckdb_temp_storage-0.tmp"), "x").unwrap();
+    let pool = pool.reopen();
+    assert_eq!(pool.own("SELECT table_name FROM duckdb_tables()").await, ["checkpoints"]);
+    assert_eq!(std::fs::read_dir(pool.dir.path().join("temp")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn odd_names_are_names() {
+    let pool = Pool::new();
+    let rows = batch(vec![
+        ("a \"b\"; DROP TABLE t; --", Arc::new(StringArray::from(vec!["x"])) as ArrayRef),
+        ("select", Arc::new(StringArray::from(vec!["y"]))),
+        ("ünï.cödé", Arc::new(StringArray::from(vec!["z"]))),
+    ]);
+    let name = "it's a \"table\"; --.x";
+    for mode in [WriteMode::Replace, merge(&["a \"b\"; DROP TABLE t; --", "select"]), WriteMode::Append] {
+        pool.load(name, mode, &rows).await.unwrap();
+    }
+    let listed = pool.warehouse.tables().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].table, table(name));
+    assert_eq!(listed[0].columns[2].name, identifier("ünï.cödé"));
+    assert_eq!(pool.warehouse.checkpoint(&table(name)).await.unwrap(), Some(checkpoint("x")));
+}
+
+#[tokio::test]
+async fn a_view_whose_table_is_gone_does_not_hide_the_other_tables() {
+    let pool = Pool::new();
+    pool.execute(&["CREATE TABLE t AS SELECT 1 AS a", "CREATE VIEW v AS SELECT a FROM t"]).await.unwrap();
+    pool.execute(&["CREATE TABLE u AS SELECT 1 AS a", "DROP TABLE t"]).await.unwrap();
+    let listed = pool.warehouse.tables().await.unwrap();
+    let names: Vec<_> = listed.iter().map(|table| table.table.name.to_string()).collect();
+    assert_eq!(names, ["u", "v"]);
+}

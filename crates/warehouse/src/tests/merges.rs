@@ -1,0 +1,111 @@
+//! Merges by keys that are not plain numbers.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use forebay_core::warehouse::{LoadReport, WarehouseErrorKind, WriteMode};
+
+use super::{Pool, batch, identifier, merge};
+
+fn numbers(report: &LoadReport) -> [u64; 6] {
+    [
+        report.rows_staged,
+        report.rows_inserted,
+        report.rows_updated,
+        report.rows_deleted,
+        report.rows_before,
+        report.rows_after,
+    ]
+}
+
+#[tokio::test]
+async fn nan_and_the_zeroes_are_one_key_each() {
+    let pool = Pool::new();
+    let rows = |keys: Vec<f64>, value: &str| {
+        let values = vec![Some(value); keys.len()];
+        batch(vec![
+            ("k", Arc::new(Float64Array::from(keys)) as ArrayRef),
+            ("v", Arc::new(StringArray::from(values))),
+        ])
+    };
+    pool.load("t", WriteMode::Replace, &rows(vec![f64::NAN, 0.0, f64::INFINITY], "old")).await.unwrap();
+    let report = pool
+        .load("t", merge(&["k"]), &rows(vec![f64::NAN, -0.0, f64::INFINITY, f64::NEG_INFINITY], "new"))
+        .await
+        .unwrap();
+    assert_eq!(numbers(&report), [4, 1, 3, 0, 3, 4]);
+    assert_eq!(pool.text("SELECT DISTINCT v FROM t").await, ["new"]);
+}
+
+#[tokio::test]
+async fn keys_of_several_columns_meet_only_as_a_whole() {
+    let pool = Pool::new();
+    let rows = |a: Vec<Option<i64>>, b: Vec<Option<&str>>, value: i64| {
+        let values = Int64Array::from(vec![value; a.len()]);
+        batch(vec![
+            ("a", Arc::new(Int64Array::from(a)) as ArrayRef),
+            ("b", Arc::new(StringArray::from(b))),
+            ("v", Arc::new(values)),
+        ])
+    };
+    let old = rows(vec![Some(1), Some(1), None, None], vec![Some("x"), None, Some("x"), None], 0);
+    pool.load("t", WriteMode::Replace, &old).await.unwrap();
+    let new = rows(vec![Some(1), None, Some(2)], vec![None, None, Some("")], 1);
+    let report = pool.load("t", merge(&["a", "b"]), &new).await.unwrap();
+    assert_eq!(numbers(&report), [3, 1, 2, 0, 4, 5]);
+    assert_eq!(
+        pool.text("SELECT a, b, v FROM t ORDER BY ALL NULLS FIRST").await,
+        ["NULL|NULL|1", "NULL|x|0", "1|NULL|1", "1|x|0", "2||1"]
+    );
+}
+
+#[tokio::test]
+async fn an_order_column_that_is_not_extracted_is_no_order() {
+    let pool = Pool::new();
+    let rows = batch(vec![
+        ("k", Arc::new(Int64Array::from(vec![1, 1])) as ArrayRef),
+        ("v", Arc::new(StringArray::from(vec!["first", "last"]))),
+    ]);
+    let mut mode = merge(&["K"]);
+    if let WriteMode::Merge { order, .. } = &mut mode {
+        *order = Some(identifier("changed_at"));
+    }
+    pool.load("t", mode, &rows).await.unwrap();
+    assert_eq!(pool.text("SELECT v FROM t").await, ["last"]);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_extracted_is_named() {
+    let pool = Pool::new();
+    let rows = batch(vec![("v", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
+    let error = pool.load("t", merge(&["id"]), &rows).await.unwrap_err();
+    assert_eq!(error.kind, WarehouseErrorKind::Invalid);
+    assert!(error.message.contains("id"), "{error}");
+}
+
+#[tokio::test]
+async fn a_table_with_a_unique_index_is_merged_too() {
+    let pool = Pool::new();
+    let rows = |keys: Vec<i64>, value: i64| {
+        let values = Int64Array::from(vec![value; keys.len()]);
+        batch(vec![("k", Arc::new(Int64Array::from(keys)) as ArrayRef), ("v", Arc::new(values))])
+    };
+    pool.load("t", WriteMode::Replace, &rows(vec![1, 2], 0)).await.unwrap();
+    pool.execute(&["CREATE UNIQUE INDEX t_key ON t(k)"]).await.unwrap();
+    let report = pool.load("t", merge(&["k"]), &rows(vec![2, 3], 1)).await.unwrap();
+    assert_eq!(numbers(&report), [2, 1, 1, 0, 2, 3]);
+    assert_eq!(pool.text("SELECT k, v FROM t ORDER BY k").await, ["1|0", "2|1", "3|1"]);
+    // A replace brings a table of its own, without the index.
+    pool.load("t", WriteMode::Replace, &rows(vec![1, 1], 0)).await.unwrap();
+    assert_eq!(pool.text("SELECT k FROM t").await, ["1", "1"]);
+}
+
+#[tokio::test]
+async fn rows_carry_the_time_of_their_load() {
+    let pool = Pool::new();
+    let rows = batch(vec![("k", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
+    pool.load("t", WriteMode::Replace, &rows).await.unwrap();
+    assert_eq!(pool.text("SELECT \"_CELONIS_CHANGE_DATE\"::VARCHAR FROM t").await, ["1970-01-01 00:00:00"]);
+    let taken = batch(vec![("_celonis_change_date", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
+    assert!(pool.load("u", WriteMode::Replace, &taken).await.is_err());
+}
