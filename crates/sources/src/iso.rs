@@ -37,6 +37,35 @@ pub(crate) fn timestamp(text: &str) -> Option<(i64, bool)> {
     Some((seconds * 1_000_000 + fraction, !parts.zone.is_empty()))
 }
 
+/// `YYYY-MM-DD` of days since 1970-01-01; `None` outside the years 0 to 9999.
+pub(crate) fn date_text(days: i64) -> Option<String> {
+    let (year, month, day) = civil(days);
+    (0..=9999).contains(&year).then(|| format!("{year:04}-{month:02}-{day:02}"))
+}
+
+/// `YYYY-MM-DD HH:MM:SS.ffffff` of microseconds since 1970-01-01; `None` outside the years 0 to 9999.
+/// Texts of this shape sort as the moments do.
+pub(crate) fn timestamp_text(micros: i64) -> Option<String> {
+    let seconds = micros.div_euclid(1_000_000);
+    let date = date_text(seconds.div_euclid(86_400))?;
+    let second = seconds.rem_euclid(86_400);
+    let fraction = micros.rem_euclid(1_000_000);
+    Some(format!("{date} {:02}:{:02}:{:02}.{fraction:06}", second / 3600, second / 60 % 60, second % 60))
+}
+
+/// Whether a moment is one that [`timestamp_text`] can write.
+pub(crate) fn in_range(micros: i64) -> bool {
+    (days(0, 1, 1)..days(10_000, 1, 1)).contains(&micros.div_euclid(86_400_000_000))
+}
+
+/// Microseconds since 1970-01-01 in UTC of a date, which means its midnight, or of a date and a time.
+pub(crate) fn moment(text: &str) -> Option<i64> {
+    match timestamp(text) {
+        Some((micros, _)) => Some(micros),
+        None => Some(i64::from(date(text)?) * 86_400_000_000),
+    }
+}
+
 /// The text some seconds earlier, in the same shape and not later than exact.
 pub(crate) fn earlier(text: &str, by: i64) -> Option<String> {
     let parts = parse(text)?;
@@ -144,7 +173,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// The inverse of [`days`].
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -187,6 +216,23 @@ mod tests {
         {
             assert_eq!(timestamp(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn moments_are_written_as_they_are_read() {
+        for text in ["0000-01-01 00:00:00.000000", "1969-12-31 23:59:59.999999", "9999-12-31 23:59:59.000001"]
+        {
+            assert_eq!(timestamp_text(timestamp(text).unwrap().0).as_deref(), Some(text));
+            assert_eq!(date_text(i64::from(date(&text[..10]).unwrap())).as_deref(), Some(&text[..10]));
+        }
+        for micros in [i64::MIN, -62_167_219_200_000_001, 253_402_300_800_000_000, i64::MAX] {
+            assert_eq!(timestamp_text(micros), None);
+            assert!(!in_range(micros), "{micros}");
+        }
+        assert!(in_range(-62_167_219_200_000_000) && in_range(253_402_300_799_999_999));
+        assert_eq!(moment("1970-01-02"), Some(86_400_000_000));
+        assert_eq!(moment("1970-01-01 00:00:01"), Some(1_000_000));
+        assert_eq!(moment("soon"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use forebay_core::connection::ConnectionConfig;
 use forebay_core::source::{Source, SourceError};
 
 mod choice;
+mod decimal;
 mod files;
 mod filter;
 mod iso;

@@ -6,13 +6,17 @@ use forebay_core::connection::PostgresqlConfig;
 use forebay_core::source::{
     ReadRequest, Snapshot, Source, SourceError, SourceErrorKind, SourceTable, TableReader, TableRows,
 };
-use futures::stream;
-use tokio::sync::{mpsc, watch};
+use futures::stream::BoxStream;
+use tokio::sync::watch;
 
-use checkpoint::Moment;
+use catalog::Relation;
+use checkpoint::{Point, Reading};
 use copy::Decoder;
 use delta::Plan;
 use link::{Link, Session};
+use moment::Moment;
+
+use crate::stream;
 
 mod catalog;
 mod checkpoint;
@@ -22,12 +26,11 @@ mod delta;
 mod discover;
 mod fault;
 mod link;
+mod moment;
+mod numeric;
 mod query;
 mod tls;
 mod types;
-
-/// Batches that wait between the decoder and whoever reads the stream.
-const WAITING_BATCHES: usize = 2;
 
 /// One PostgreSQL database.
 pub(crate) struct Postgres {
@@ -59,7 +62,7 @@ impl Source for Postgres {
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, SourceError> {
         let mut session = self.link.session().await?;
-        let (moment, exported) = checkpoint::open(session.client(), self.link.config()).await?;
+        let (moment, exported) = moment::open(session.client(), self.link.config()).await?;
         session.rest();
         let (alive, _) = watch::channel(());
         Ok(Box::new(View { link: self.link.clone(), _coordinator: session, exported, moment, alive }))
@@ -76,64 +79,86 @@ struct View {
     alive: watch::Sender<()>,
 }
 
-#[async_trait]
-impl Snapshot for View {
-    async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
-        let mut session = self.link.session().await?;
+impl View {
+    /// A session that sees this snapshot.
+    async fn session(&self) -> Result<Session, SourceError> {
+        let session = self.link.session().await?;
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
             query::literal(&self.exported)
         );
-        session
-            .client()
-            .batch_execute(&begin)
-            .await
-            .map_err(|error| fault::query("joining the snapshot of the extraction", error))?;
+        session.client().batch_execute(&begin).await.map_err(|error| {
+            let text =
+                "joining the snapshot of the extraction, whose connection may have ended; run the job again";
+            let error = fault::query(text, error);
+            // Unknown only because its owner is gone.
+            SourceError { kind: SourceErrorKind::Unreachable, ..error }
+        })?;
+        Ok(session)
+    }
+}
 
+#[async_trait]
+impl Snapshot for View {
+    async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
+        let mut session = self.session().await?;
         let relation = catalog::describe(session.client(), &request.table).await?;
         let cursor = delta::cursor(request, &relation)?;
-        let (condition, extent, notes) = match delta::plan(request, &relation, cursor, &self.moment)? {
-            Plan::Unchanged => {
-                session.rest();
-                return Ok(TableReader::Unchanged);
-            }
-            Plan::Read { condition, extent, notes } => (condition, extent, notes),
-        };
-        let selection = query::selection(request, &relation, condition)?;
-        let checkpoint = checkpoint::of(session.client(), &self.moment, &relation, cursor).await?;
-        let copy = session
-            .client()
-            .copy_out(&selection.sql)
-            .await
-            .map_err(|error| fault::query(&format!("reading table {}", request.table), error))?;
+        let selection = query::selection(request, &relation)?;
+        let reading = Reading::new(&relation, &selection.columns, &selection.conditions);
+        catalog::hold(session.client(), &relation).await?;
+        for condition in &selection.conditions {
+            condition.check(session.client(), &relation).await?;
+        }
 
+        let point = Point { moment: &self.moment, relation: &relation, cursor };
+        let (condition, extent, mut notes) =
+            match delta::plan(session.client(), request, point, &reading).await? {
+                Plan::Unchanged => {
+                    session.rest();
+                    return Ok(TableReader::Unchanged);
+                }
+                Plan::Read { condition, extent, notes } => (condition, extent, notes),
+            };
+        notes.extend(selection.note(request));
+        let sql = selection.copy(condition.as_deref());
+        let checkpoint = point.checkpoint(session.client(), request, reading).await?;
         let decoder = Decoder::new(request.table.to_string(), &selection.columns);
         let schema = decoder.schema();
-        let (sender, mut receiver) = mpsc::channel(WAITING_BATCHES);
+        let batches = self.batches(session, decoder, &sql).await?;
+        let Relation { key, .. } = relation;
+        Ok(TableReader::Rows(TableRows { schema, key, extent, batches, checkpoint, notes }))
+    }
+}
+
+impl View {
+    /// Starts the statement and reads it as fast as its batches are taken, until whoever takes them or
+    /// the snapshot goes away.
+    async fn batches(
+        &self,
+        mut session: Session,
+        decoder: Decoder,
+        sql: &str,
+    ) -> Result<BoxStream<'static, stream::Batch>, SourceError> {
+        let doing = format!("reading table {}", decoder.table());
+        let copy = session.client().copy_out(sql).await.map_err(|error| fault::query(&doing, error))?;
         let mut alive = self.alive.subscribe();
-        tokio::spawn(async move {
-            let mut session = session;
-            let outcome = tokio::select! {
-                () = sender.closed() => return,
-                _ = alive.changed() => Err(SourceError::new(
-                    SourceErrorKind::Unreachable,
-                    "The snapshot was closed while the table was read",
-                )),
-                outcome = decoder.run(copy, &sender) => outcome,
-            };
-            match outcome {
-                Ok(()) => session.rest(),
-                // The reader may be gone; then nobody wants to know.
-                Err(error) => drop(sender.send(Err(error)).await),
-            }
-        });
-        Ok(TableReader::Rows(TableRows {
-            schema,
-            key: relation.key,
-            extent,
-            batches: Box::pin(stream::poll_fn(move |context| receiver.poll_recv(context))),
-            checkpoint,
-            notes,
+        Ok(stream::lazy(move |sender| {
+            tokio::spawn(async move {
+                let outcome = tokio::select! {
+                    () = sender.closed() => return,
+                    _ = alive.changed() => Err(SourceError::new(
+                        SourceErrorKind::Unreachable,
+                        format!("The snapshot was closed while {doing}"),
+                    )),
+                    outcome = decoder.run(copy, &sender) => outcome,
+                };
+                match outcome {
+                    Ok(()) => session.rest(),
+                    // The reader may be gone; then nobody wants to know.
+                    Err(error) => drop(sender.send(Err(error)).await),
+                }
+            })
         }))
     }
 }

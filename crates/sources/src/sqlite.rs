@@ -1,6 +1,7 @@
 //! SQLite database files, opened read only. A snapshot is one read transaction.
 
 mod catalog;
+mod order;
 mod query;
 mod snapshot;
 mod values;

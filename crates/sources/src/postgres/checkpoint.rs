@@ -1,147 +1,185 @@
-//! The moment a snapshot shows, and what of it is kept to go on from.
+//! What is kept after a read, to go on from.
 
-use forebay_core::connection::PostgresqlConfig;
-use forebay_core::source::{Checkpoint, CursorValue, SourceError};
+use forebay_core::source::{Checkpoint, CursorValue, ReadRequest, Repeats, SourceError};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
-use super::catalog::{History, Relation};
+use super::catalog::{History, Relation, RelationColumn};
 use super::delta::Cursor;
 use super::fault;
+use super::moment::Moment;
+use super::query::{Condition, literal};
 use super::types::CursorClass;
+use crate::choice::invalid;
 
-/// What a snapshot shows: everything that committed before transaction `xmin`, nothing from `xmax`
-/// on, and some of what lies between (PostgreSQL's own 64-bit transaction ids).
+/// The checkpoint's position: how a table was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Moment {
-    /// The cluster, its timeline and the database: ids of transactions mean nothing elsewhere, nor
-    /// after a restore to an earlier point in time.
-    pub(super) database: String,
-    pub(super) xmin: i64,
-    pub(super) xmax: i64,
-    /// When the oldest transaction still open began, in UTC; not kept.
-    #[serde(skip)]
-    pub(super) oldest: Option<String>,
+pub(super) struct Position {
+    /// What the read showed, where the rows tell their transactions.
+    pub(super) moment: Option<Moment>,
+    pub(super) reading: Reading,
+    /// The transactions between the moment's `xmin` and `xmax` of which the read showed rows, as far
+    /// as the table must not be read twice. `None` when that was not asked, or they were too many.
+    pub(super) seen: Option<Vec<i64>>,
 }
 
-impl Moment {
-    /// The moment of an earlier checkpoint, when it is one of this database and not later than this.
-    pub(super) fn earlier(&self, position: &str) -> Option<Self> {
-        let earlier: Self = serde_json::from_str(position).ok()?;
-        let same = earlier.database == self.database;
-        (same && earlier.xmin <= self.xmin && earlier.xmax <= self.xmax).then_some(earlier)
-    }
-
-    /// Whether no transaction wrote anything between an earlier moment and this one: none was open
-    /// then, none is open now, and none ended in between.
-    pub(super) fn shows_the_same_as(&self, earlier: &Self) -> bool {
-        earlier.xmin == earlier.xmax && self.xmin == self.xmax && earlier.xmax == self.xmax
-    }
+/// What was read of which table: another reading of an unchanged table gives other rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reading {
+    pub(super) table: u32,
+    /// A digest of the columns with their types.
+    pub(super) columns: String,
+    /// A digest of the conditions; `None` when what they let through depends on more than the rows.
+    pub(super) conditions: Option<String>,
 }
 
-/// Looked at before the snapshot is taken, so that a transaction that ends in between counts. What
-/// another user's sessions do may be hidden; then there is no answer.
-const OLDEST: &str = "SELECT CASE WHEN bool_or(hidden) THEN NULL ELSE min(began) END::text FROM ( \
-        SELECT xact_start AT TIME ZONE 'UTC' AS began, state IS NULL AND backend_type = 'client backend' AS hidden \
-        FROM pg_catalog.pg_stat_activity \
-        WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid() \
-      UNION ALL SELECT prepared AT TIME ZONE 'UTC', false FROM pg_catalog.pg_prepared_xacts \
-        WHERE database = current_database() \
-      UNION ALL SELECT clock_timestamp() AT TIME ZONE 'UTC', false) open";
-
-const MOMENT: &str = "SELECT pg_catalog.pg_export_snapshot(), \
-        pg_catalog.txid_snapshot_xmin(now.snapshot), pg_catalog.txid_snapshot_xmax(now.snapshot), \
-        (SELECT oid::text FROM pg_catalog.pg_database WHERE datname = current_database()) \
-    FROM (SELECT pg_catalog.txid_current_snapshot() AS snapshot) now";
-
-const CLUSTER: &str = "SELECT system.system_identifier::text || '/' || checkpoint.timeline_id::text \
-    FROM pg_catalog.pg_control_system() system, pg_catalog.pg_control_checkpoint() checkpoint";
-
-/// Begins a transaction, exports its snapshot and says what moment it shows.
-pub(super) async fn open(
-    client: &Client,
-    config: &PostgresqlConfig,
-) -> Result<(Moment, String), SourceError> {
-    let failed = |error| fault::query("opening a snapshot", error);
-    let oldest = client.query_one(OLDEST, &[]).await.map_err(failed)?.get(0);
-    // A server that hides its identity is known by its address.
-    let cluster = match client.query_one(CLUSTER, &[]).await {
-        Ok(row) => row.get(0),
-        Err(_) => format!("{}:{}", config.host, config.port),
-    };
-    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
-    let row = client.query_one(MOMENT, &[]).await.map_err(failed)?;
-    let database: String = row.get(3);
-    let moment =
-        Moment { database: format!("{cluster}/{database}"), xmin: row.get(1), xmax: row.get(2), oldest };
-    Ok((moment, row.get(0)))
-}
-
-/// What to go on from after a read of a table at this moment.
-pub(super) async fn of(
-    client: &Client,
-    moment: &Moment,
-    relation: &Relation,
-    cursor: Option<Cursor<'_>>,
-) -> Result<Checkpoint, SourceError> {
-    let position = match relation.history {
-        History::Tracked => serde_json::to_string(moment)
-            .map_err(|error| crate::choice::invalid("the checkpoint cannot be written").caused_by(error))?,
-        History::Unknown => String::new(),
-    };
-    let Some(cursor) = cursor else { return Ok(Checkpoint { cursor: None, position }) };
-    let column = cursor.column.name.quoted();
-    let newest = format!("max({column})");
-    // Where rows do not tell their transaction, one that is still open may bring older values yet.
-    let newest = match (relation.history, cursor.class, &moment.oldest) {
-        (History::Unknown, CursorClass::Time { zoned: true }, Some(oldest)) => {
-            let oldest = super::query::literal(&format!("{oldest}+00"));
-            format!("least({newest}, {oldest}::timestamptz::{})", cursor.column.type_sql)
+impl Reading {
+    /// The chosen columns and the plain conditions, as they are sent.
+    pub(super) fn new(relation: &Relation, columns: &[&RelationColumn], conditions: &[Condition]) -> Self {
+        let mut digest = Sha256::new();
+        for column in columns {
+            let computed = column.computed.as_deref().unwrap_or_default();
+            let line = format!("{}\0{}\0{}\0{computed}\n", column.number, column.name, column.type_name);
+            digest.update(line);
         }
-        _ => newest,
-    };
-    let finite = cursor.class.finite(&column).map(|finite| format!(" WHERE {finite}")).unwrap_or_default();
-    let sql = format!("SELECT ({newest})::text FROM {}{finite}", relation.sql);
-    let doing = format!("finding the newest {} of table {}", cursor.column.name, relation.name);
-    let row = client.query_one(&sql, &[]).await.map_err(|error| fault::query(&doing, error))?;
-    let value: Option<String> = row.get(0);
-    let cursor = value.map(|value| CursorValue { column: cursor.column.name.clone(), value });
-    Ok(Checkpoint { cursor, position })
+        let lasting = !relation.policed && conditions.iter().all(|condition| lasting(&condition.sql));
+        let mut condition = Sha256::new();
+        for line in conditions {
+            condition.update(format!("{}\n", line.sql));
+        }
+        Self { table: relation.oid, columns: short(digest), conditions: lasting.then(|| short(condition)) }
+    }
+}
+
+fn short(digest: Sha256) -> String {
+    hex::encode(&digest.finalize()[..12])
+}
+
+/// Whether a condition surely depends on its row alone: no function, no subquery, no clock.
+fn lasting(condition: &str) -> bool {
+    let lower = condition.to_lowercase();
+    let called = lower.as_bytes().windows(2).any(|pair| {
+        pair[1] == b'(' && (pair[0].is_ascii_alphanumeric() || matches!(pair[0], b'_' | b'"' | b'$' | 0x80..))
+    });
+    const CLOCKS: [&str; 8] =
+        ["select", "current", "localtime", "now", "today", "tomorrow", "yesterday", "user"];
+    !called && !CLOCKS.iter().any(|word| lower.contains(word))
+}
+
+/// Whether the newest value of a cursor, and which transactions were seen, can be told later.
+#[derive(Clone, Copy)]
+pub(super) struct Point<'a> {
+    pub(super) moment: &'a Moment,
+    pub(super) relation: &'a Relation,
+    pub(super) cursor: Option<Cursor<'a>>,
+}
+
+impl Point<'_> {
+    /// What to go on from after a read at this moment.
+    pub(super) async fn checkpoint(
+        self,
+        client: &Client,
+        request: &ReadRequest,
+        reading: Reading,
+    ) -> Result<Checkpoint, SourceError> {
+        let tracked = self.relation.history == History::Tracked;
+        let position = Position {
+            moment: tracked.then(|| self.moment.clone()),
+            reading,
+            seen: if tracked && self.repeats_harm(request) { self.seen(client).await? } else { None },
+        };
+        let position = serde_json::to_string(&position)
+            .map_err(|error| invalid("the checkpoint cannot be written").caused_by(error))?;
+        Ok(Checkpoint { cursor: self.newest(client).await?, position })
+    }
+
+    /// Whether the rows will be appended, as far as can be told: in a delta it is said, and after a
+    /// full read a key that was not read cannot merge. A key set by hand is not known here.
+    fn repeats_harm(self, request: &ReadRequest) -> bool {
+        match &request.delta {
+            Some(delta) => delta.repeats == Repeats::Avoid,
+            None => {
+                let key = &self.relation.key;
+                key.is_empty() || !key.iter().all(|column| reads(request, column.as_str()))
+            }
+        }
+    }
+
+    /// The transactions of which this moment shows rows, or members, of the table although others
+    /// before them are still open. Subtransactions count as the transactions that rows name.
+    async fn seen(self, client: &Client) -> Result<Option<Vec<i64>>, SourceError> {
+        const LIMIT: usize = 10_000;
+        let Moment { xmin, xmax, .. } = *self.moment;
+        if xmin == xmax {
+            return Ok(Some(Vec::new()));
+        }
+        let Some(window) = self.moment.written_since(xmin, "xmin") else { return Ok(None) };
+        let sql = format!(
+            "SELECT xmin::pg_catalog.text::pg_catalog.int8 FROM {} WHERE {window} \
+             UNION SELECT xmin::pg_catalog.text::pg_catalog.int8 FROM pg_catalog.pg_inherits WHERE {window} \
+             ORDER BY 1 LIMIT {}",
+            self.relation.sql,
+            LIMIT + 1
+        );
+        let doing = format!("finding the newest transactions of table {}", self.relation.name);
+        let rows = client.query(&sql, &[]).await.map_err(|error| fault::query(&doing, error))?;
+        Ok((rows.len() <= LIMIT).then(|| rows.iter().map(|row| row.get(0)).collect()))
+    }
+
+    /// The greatest value of the cursor column, in the order of the column's own collation.
+    async fn newest(self, client: &Client) -> Result<Option<CursorValue>, SourceError> {
+        let Some(cursor) = self.cursor else { return Ok(None) };
+        let (relation, column) = (self.relation, cursor.column.name.quoted());
+        let newest = format!("max({column})");
+        let newest = match (self.start_bounds(cursor.class), &self.moment.oldest) {
+            (true, Some(oldest)) => {
+                let oldest = literal(&format!("{oldest}+00"));
+                format!("least({newest}, {oldest}::timestamptz::{})", cursor.column.type_sql)
+            }
+            _ => newest,
+        };
+        let finite =
+            cursor.class.finite(&column).map(|finite| format!(" WHERE {finite}")).unwrap_or_default();
+        let sql = format!("SELECT ({newest})::text FROM {}{finite}", relation.sql);
+        let doing = format!("finding the newest {} of table {}", cursor.column.name, relation.name);
+        let row = client.query_one(&sql, &[]).await.map_err(|error| fault::query(&doing, error))?;
+        let value: Option<String> = row.get(0);
+        Ok(value.map(|value| CursorValue { column: cursor.column.name.clone(), value }))
+    }
+
+    /// Where rows do not tell their transaction, one that is still open may bring values as old as
+    /// its start: then the checkpoint stays behind it.
+    pub(super) fn start_bounds(self, class: CursorClass) -> bool {
+        let here = matches!(self.relation.history, History::View | History::Storage | History::ColumnRights);
+        here && class == CursorClass::Time { zoned: true }
+    }
+}
+
+fn reads(request: &ReadRequest, column: &str) -> bool {
+    match &request.columns {
+        forebay_core::extraction::ColumnChoice::All => true,
+        forebay_core::extraction::ColumnChoice::Only(columns) => {
+            columns.iter().any(|chosen| chosen.as_str().eq_ignore_ascii_case(column))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn moment(database: &str, xmin: i64, xmax: i64) -> Moment {
-        Moment { database: database.to_owned(), xmin, xmax, oldest: None }
-    }
-
     #[test]
-    fn only_a_moment_of_the_same_past_is_earlier() {
-        let now = moment("a", 10, 12);
-        let check = |then: &Moment, expected: bool| {
-            let position = serde_json::to_string(then).unwrap();
-            assert_eq!(now.earlier(&position).is_some(), expected, "{then:?}");
-        };
-        check(&moment("a", 10, 12), true);
-        check(&moment("a", 3, 11), true);
-        check(&moment("b", 3, 11), false);
-        check(&moment("a", 11, 12), false);
-        check(&moment("a", 3, 13), false);
-        assert_eq!(now.earlier(""), None);
-    }
-
-    #[test]
-    fn the_same_is_claimed_only_when_nothing_was_open() {
-        let check = |then: (i64, i64), now: (i64, i64), expected: bool| {
-            let same = moment("a", now.0, now.1).shows_the_same_as(&moment("a", then.0, then.1));
-            assert_eq!(same, expected, "{then:?} {now:?}");
-        };
-        check((5, 5), (5, 5), true);
-        check((5, 5), (6, 6), false);
-        check((5, 5), (5, 6), false);
-        check((4, 5), (5, 5), false);
-        check((4, 5), (4, 5), false);
+    fn only_a_condition_on_the_row_alone_lasts() {
+        let check = |condition: &str, expected: bool| assert_eq!(lasting(condition), expected, "{condition}");
+        check("a = 1 AND (b IN ('x', 'y') OR c IS NULL)", true);
+        check("\"day\" >= '2024-01-01'", true);
+        check("due < now()", false);
+        check("due < CURRENT_DATE", false);
+        check("due < 'Today'", false);
+        check("f(a)", false);
+        check("\"F\"(a)", false);
+        check("a IN (SELECT b FROM c)", false);
+        check("owner = SESSION_USER", false);
     }
 }

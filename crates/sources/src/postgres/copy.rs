@@ -12,10 +12,7 @@ use tokio_postgres::CopyOutStream;
 use super::catalog::RelationColumn;
 use super::decode::{Column, Refusal};
 use super::fault;
-
-/// A batch ends at whichever comes first.
-const BATCH_ROWS: usize = 65_536;
-const BATCH_BYTES: usize = 16 * 1024 * 1024;
+use crate::stream::{BATCH_BYTES, BATCH_ROWS};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 
@@ -61,6 +58,10 @@ impl Decoder {
         }
     }
 
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
     pub(super) fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
@@ -73,23 +74,18 @@ impl Decoder {
             .await
             .map_err(|error| fault::query(&format!("reading table {}", self.table), error))?
         {
-            let mut rest: &[u8] = &chunk;
-            let joined;
-            if !self.partial.is_empty() {
-                self.partial.extend_from_slice(rest);
-                joined = std::mem::take(&mut self.partial);
-                rest = &joined;
+            // PostgreSQL sends whole rows. A proxy may cut them: then what is there is kept, each byte
+            // copied once, until the row is whole.
+            if self.partial.is_empty() {
+                let used = self.take(&chunk, sender).await?;
+                self.partial.extend_from_slice(&chunk[used..]);
+            } else {
+                self.partial.extend_from_slice(&chunk);
+                let partial = std::mem::take(&mut self.partial);
+                let used = self.take(&partial, sender).await?;
+                self.partial = partial;
+                self.partial.drain(..used);
             }
-            while let Some(used) = self.step(rest)? {
-                rest = &rest[used..];
-                if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
-                    let batch = self.batch()?;
-                    if sender.send(Ok(batch)).await.is_err() {
-                        return Ok(());
-                    }
-                }
-            }
-            self.partial.extend_from_slice(rest);
         }
         if self.place != Place::End {
             return Err(self.malformed("it ended in the middle"));
@@ -100,6 +96,22 @@ impl Decoder {
             drop(sender.send(Ok(batch)).await);
         }
         Ok(())
+    }
+
+    /// Takes all whole elements off the front, sends the batches that are full, and says how many
+    /// bytes were used.
+    async fn take(&mut self, bytes: &[u8], sender: &Sender) -> Result<usize, SourceError> {
+        let mut used = 0;
+        while let Some(more) = self.step(&bytes[used..])? {
+            used += more;
+            if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+                let batch = self.batch()?;
+                if sender.send(Ok(batch)).await.is_err() {
+                    break;
+                }
+            }
+        }
+        Ok(used)
     }
 
     /// Takes the next whole element off the front; `None` until more has come.
@@ -210,8 +222,10 @@ mod tests {
             name: Identifier::parse("column", "a").unwrap(),
             type_name: "integer".to_owned(),
             kind: Kind::Int4,
+            number: 1,
             type_oid: 23,
-            type_sql: "pg_catalog.int4".to_owned(),
+            type_sql: "integer".to_owned(),
+            computed: None,
         };
         let mut stream = SIGNATURE.to_vec();
         stream.extend([0; 8]);

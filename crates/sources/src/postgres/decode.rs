@@ -9,16 +9,13 @@ use arrow::array::{
 };
 use arrow::datatypes::IntervalMonthDayNano;
 
+use super::numeric::decimal;
 use super::types::Kind;
+use crate::iso;
 
 /// Days and microseconds from 1970 to 2000, where PostgreSQL counts from.
 const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
-
-/// The largest magnitude of a decimal of each precision, plus one.
-const fn power(exponent: u32) -> i128 {
-    10_i128.pow(exponent)
-}
 
 /// Why a value was refused.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +61,7 @@ impl Column {
                 precision,
                 scale,
             ),
-            Kind::Text | Kind::Cast => Self::Text(StringBuilder::new()),
+            Kind::Text | Kind::Cast | Kind::Output | Kind::Money => Self::Text(StringBuilder::new()),
             Kind::Jsonb => Self::Jsonb(StringBuilder::new()),
             Kind::Bytea => Self::Bytea(BinaryBuilder::new()),
             Kind::Date => Self::Date(Date32Builder::new()),
@@ -101,10 +98,7 @@ impl Column {
                 i32::MAX => i32::MAX,
                 i32::MIN => -i32::MAX,
                 days => days.checked_add(EPOCH_DAYS).filter(|days| *days < i32::MAX).ok_or_else(|| {
-                    Refusal::Value(
-                        format!("the day {days} after 2000-01-01"),
-                        "the warehouse's dates end before it",
-                    )
+                    Refusal::Value(written_date(days), "the warehouse's dates end before it")
                 })?,
             }),
             Self::Time(builder) => builder.append_value(i64::from_be_bytes(fixed(bytes)?)),
@@ -114,8 +108,8 @@ impl Column {
                 micros => {
                     micros.checked_add(EPOCH_MICROS).filter(|sum| *sum < i64::MAX).ok_or_else(|| {
                         Refusal::Value(
-                            format!("a time in the year {}", 2000 + micros / 31_556_952_000_000),
-                            "the warehouse's timestamps end at 294247-01-10",
+                            written_timestamp(micros),
+                            "the warehouse's timestamps end at 294247-01-10 04:00:54.775806",
                         )
                     })?
                 }
@@ -182,7 +176,10 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Refusal> {
 fn text(bytes: &[u8]) -> Result<&str, Refusal> {
     std::str::from_utf8(bytes).map_err(|_| {
         let shown: Vec<u8> = bytes.iter().copied().take(60).collect();
-        Refusal::Value(format!("{:?}", String::from_utf8_lossy(&shown)), "it is not valid UTF-8")
+        Refusal::Value(
+            format!("{:?}", String::from_utf8_lossy(&shown)),
+            "it is not valid UTF-8; mend it at the source, or leave the row or the column out",
+        )
     })
 }
 
@@ -191,104 +188,58 @@ fn interval(bytes: &[u8]) -> Result<IntervalMonthDayNano, Refusal> {
     let micros = i64::from_be_bytes(fixed(&raw[..8])?);
     let days = i32::from_be_bytes(fixed(&raw[8..12])?);
     let months = i32::from_be_bytes(fixed(&raw[12..])?);
+    match (months, days, micros) {
+        (i32::MAX, i32::MAX, i64::MAX) => return infinite("infinity"),
+        (i32::MIN, i32::MIN, i64::MIN) => return infinite("-infinity"),
+        _ => {}
+    }
     let nanos = micros.checked_mul(1000).ok_or_else(|| {
         Refusal::Value(
             format!("{months} months {days} days {micros} microseconds"),
-            "its time part is longer than 292 years",
+            "its part in hours, minutes and seconds is longer than 292 years",
         )
     })?;
     Ok(IntervalMonthDayNano::new(months, days, nanos))
 }
 
-/// A numeric as an integer of `scale` decimal places, exactly or not at all.
-fn decimal(bytes: &[u8], precision: u8, scale: u8) -> Result<i128, Refusal> {
-    let (head, digits) = bytes.split_at_checked(8).ok_or(Refusal::Malformed)?;
-    let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
-    let (count, weight, sign) = (usize::from(word(0)), word(2).cast_signed(), word(4));
-    if digits.len() != count * 2 {
-        return Err(Refusal::Malformed);
-    }
-    let special = |name: &str| {
-        let reason = "a decimal has no such value; cast the column in a view or exclude the row by a filter";
-        Err(Refusal::Value(name.to_owned(), reason))
-    };
-    match sign {
-        0x0000 | 0x4000 => {}
-        0xC000 => return special("NaN"),
-        0xD000 => return special("Infinity"),
-        0xF000 => return special("-Infinity"),
-        _ => return Err(Refusal::Malformed),
-    }
-    let magnitude = scaled(digits, i32::from(weight), i32::from(scale))
-        .filter(|value| *value < power(u32::from(precision)))
-        .ok_or_else(|| {
-            let groups: Vec<u16> =
-                digits.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-            Refusal::Value(
-                format!("{groups:?} × 10000^{weight}"),
-                "it has more digits than its column's type says",
-            )
-        })?;
-    Ok(if sign == 0x4000 { -magnitude } else { magnitude })
+fn infinite<T>(value: &str) -> Result<T, Refusal> {
+    Err(Refusal::Value(value.to_owned(), "the warehouse's intervals are finite"))
 }
 
-/// Sums base-10000 digits in units of 10^-scale; `None` when it overflows or would lose digits.
-fn scaled(digits: &[u8], weight: i32, scale: i32) -> Option<i128> {
-    let mut sum: i128 = 0;
-    let mut exponent = 4 * weight + scale;
-    for pair in digits.chunks_exact(2) {
-        let digit = i128::from(u16::from_be_bytes([pair[0], pair[1]]));
-        if exponent >= 0 {
-            sum = sum.checked_mul(10_000)?.checked_add(digit)?;
-        } else if exponent > -4 {
-            let cut = power(exponent.unsigned_abs());
-            if digit % cut != 0 {
-                return None;
-            }
-            sum = sum.checked_mul(10_000 / cut)?.checked_add(digit / cut)?;
-        } else if digit != 0 {
-            return None;
-        }
-        exponent -= 4;
+/// A date as PostgreSQL writes it, from its days since 2000-01-01.
+fn written_date(days: i32) -> String {
+    let (year, month, day) = iso::civil(i64::from(days) + i64::from(EPOCH_DAYS));
+    if year > 0 {
+        format!("{year:04}-{month:02}-{day:02}")
+    } else {
+        format!("{:04}-{month:02}-{day:02} BC", 1 - year)
     }
-    // The last digit stood for 10^(exponent + 4).
-    let left = exponent + 4;
-    if left > 0 && sum != 0 {
-        let factor = u32::try_from(left).ok().filter(|left| *left <= 38)?;
-        sum = sum.checked_mul(power(factor))?;
-    }
-    Some(sum)
+}
+
+/// A timestamp as PostgreSQL writes it, from its microseconds since 2000-01-01.
+fn written_timestamp(micros: i64) -> String {
+    const DAY: i64 = 86_400_000_000;
+    let (year, month, day) = iso::civil(micros.div_euclid(DAY) + i64::from(EPOCH_DAYS));
+    let rest = micros.rem_euclid(DAY);
+    let seconds = rest / 1_000_000;
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:06}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        rest % 1_000_000
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn numeric(sign: u16, weight: i16, digits: &[u16]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let count = u16::try_from(digits.len()).unwrap();
-        for word in [count, weight.cast_unsigned(), sign, 0].iter().chain(digits) {
-            bytes.extend(word.to_be_bytes());
-        }
-        bytes
-    }
-
     #[test]
-    fn decimals_are_exact() {
-        let check = |bytes: Vec<u8>, precision, scale, expected: Option<i128>| {
-            assert_eq!(decimal(&bytes, precision, scale).ok(), expected);
-        };
-        check(numeric(0, 0, &[]), 10, 2, Some(0));
-        check(numeric(0, 0, &[12, 3400]), 10, 2, Some(1234));
-        check(numeric(0x4000, 0, &[12, 3400]), 10, 2, Some(-1234));
-        check(numeric(0, 0, &[12, 3456]), 10, 2, None);
-        check(numeric(0, 1, &[1]), 10, 2, Some(1_000_000));
-        check(numeric(0, -1, &[1]), 10, 4, Some(1));
-        check(numeric(0, -1, &[100]), 10, 2, Some(1));
-        check(numeric(0, -2, &[1]), 38, 8, Some(1));
-        check(numeric(0, 0, &[9999]), 3, 0, None);
-        check(numeric(0xC000, 0, &[]), 10, 2, None);
-        let nines = [9, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9000];
-        check(numeric(0, 9, &nines), 38, 1, Some(power(38) - 1));
+    fn what_is_refused_is_written_as_postgresql_writes_it() {
+        assert_eq!(written_date(0), "2000-01-01");
+        assert_eq!(written_date(i32::MAX - 1), "5881610-07-10");
+        assert_eq!(written_date(-730_121), "0001-12-30 BC");
+        assert_eq!(written_timestamp(9_223_371_331_199_999_999), "294276-12-31 23:59:59.999999");
     }
 }

@@ -1,14 +1,17 @@
 //! What a DELTA asks for, so that no row is lost.
 //!
 //! A row may carry an old cursor value and become visible late, because its transaction was long. So
-//! a DELTA of an ordinary table reads what the cursor or the delta filter says *and* every row whose
+//! a DELTA of ordinary tables reads what the cursor and the delta filter say *and* every row whose
 //! transaction the checkpoint's snapshot did not surely show.
 
 use forebay_core::source::{DeltaRequest, Extent, ReadRequest, Repeats, SourceError};
+use tokio_postgres::Client;
 
 use super::catalog::{History, Relation, RelationColumn};
-use super::checkpoint::Moment;
-use super::query::{condition, literal};
+use super::checkpoint::{Point, Position, Reading};
+use super::fault;
+use super::moment::Moment;
+use super::query::{Condition, literal};
 use super::types::CursorClass;
 use crate::choice::invalid;
 
@@ -31,6 +34,12 @@ pub(super) enum Plan {
     },
 }
 
+impl Plan {
+    fn whole(note: Option<String>) -> Self {
+        Self::Read { condition: None, extent: Extent::Whole, notes: note.into_iter().collect() }
+    }
+}
+
 /// The request's cursor column.
 pub(super) fn cursor<'a>(
     request: &ReadRequest,
@@ -48,72 +57,166 @@ pub(super) fn cursor<'a>(
     }
 }
 
-pub(super) fn plan(
+/// Decides what is read of a table at this point.
+pub(super) async fn plan(
+    client: &Client,
     request: &ReadRequest,
-    relation: &Relation,
-    cursor: Option<Cursor<'_>>,
-    moment: &Moment,
+    point: Point<'_>,
+    reading: &Reading,
 ) -> Result<Plan, SourceError> {
-    let whole = |notes| Ok(Plan::Read { condition: None, extent: Extent::Whole, notes });
-    let Some(delta) = &request.delta else { return whole(Vec::new()) };
-    let since = match relation.history {
-        History::Tracked => moment.earlier(&delta.since.position),
-        History::Unknown => None,
+    let Some(delta) = &request.delta else { return Ok(Plan::whole(None)) };
+    let filter = match &delta.filter {
+        Some(sql) => {
+            let filter = Condition::parse(request, "delta filter", sql)?;
+            filter.check(client, point.relation).await?;
+            Some(filter.sql)
+        }
+        None => None,
     };
-    if since.as_ref().is_some_and(|since| moment.shows_the_same_as(since)) {
+    let since: Option<Position> = serde_json::from_str(&delta.since.position).ok();
+    let since = since.filter(|since| since.reading.table == reading.table);
+    let moment = point.moment;
+    let earlier = since.as_ref().and_then(|since| since.moment.as_ref()).filter(|then| then.precedes(moment));
+    let earlier = earlier.filter(|_| point.relation.history == History::Tracked);
+    if let (Some(then), Some(since)) = (earlier, &since)
+        && moment.shows_the_same_as(then)
+        && since.reading == *reading
+        && reading.conditions.is_some()
+    {
         return Ok(Plan::Unchanged);
     }
-    if cursor.is_none() && delta.filter.is_none() {
-        return whole(Vec::new());
+    if point.cursor.is_none() && filter.is_none() {
+        return Ok(Plan::whole(None));
     }
-    let window = since.as_ref().and_then(|since| newer(since, moment));
-    let mut notes = Vec::new();
-    if window.is_none() {
-        match relation.history {
-            History::Tracked => {
-                notes.push(
-                    "the checkpoint is of another database or of a state that was restored since, so the whole \
-                     table is read"
-                        .to_owned(),
-                );
-                return whole(notes);
-            }
-            History::Unknown => notes.push(unproven(relation, cursor, moment)),
+    let Some(since) = &since else {
+        let note = "the checkpoint is of another table, or of none that this database knows, so the whole table is \
+                    read";
+        return Ok(Plan::whole(Some(note.to_owned())));
+    };
+    if since.reading.columns != reading.columns {
+        let note = "other columns are read than at the checkpoint, or their types changed, so the whole table is \
+                    read, to have them in all rows";
+        return Ok(Plan::whole(Some(note.to_owned())));
+    }
+    match point.relation.history {
+        History::Tracked => tracked(client, delta, filter, point, since, earlier).await,
+        History::View | History::Foreign | History::Storage | History::ColumnRights => {
+            by_cursor(delta, filter, point)
         }
     }
-    let mut alternatives = Vec::new();
-    if let Some(filter) = &delta.filter {
-        alternatives.push(condition(request, "delta filter", filter)?);
-    }
-    if let Some(cursor) = cursor {
-        match since_cursor(delta, cursor, &relation.name)? {
-            Some(after) => alternatives.push(after),
-            // Without a bound all rows would match; the window alone is exact.
-            None if window.is_some() => {}
-            None => {
-                notes.push(format!(
-                    "there is no earlier value of {} to go on from, so the whole table is read",
-                    cursor.column.name
-                ));
-                return whole(notes);
+}
+
+/// A delta of a table whose rows tell their transactions.
+async fn tracked(
+    client: &Client,
+    delta: &DeltaRequest,
+    filter: Option<String>,
+    point: Point<'_>,
+    since: &Position,
+    earlier: Option<&Moment>,
+) -> Result<Plan, SourceError> {
+    let Some(then) = earlier else {
+        let note = "the checkpoint is of another database or of a state that was restored since, so the whole table \
+                    is read";
+        return Ok(Plan::whole(Some(note.to_owned())));
+    };
+    let unseen = |row: &str| -> Option<String> {
+        let window = point.moment.written_since(then.xmin, row)?;
+        match (delta.repeats, &since.seen) {
+            (Repeats::Harmless, _) => Some(window),
+            (Repeats::Avoid, _) if then.xmin == then.xmax => Some(window),
+            (Repeats::Avoid, Some(seen)) if seen.is_empty() => Some(window),
+            (Repeats::Avoid, Some(seen)) => {
+                let seen: Vec<String> = seen.iter().map(i64::to_string).collect();
+                Some(format!("{window} AND NOT {row} = ANY ('{{{}}}'::pg_catalog.xid[])", seen.join(",")))
+            }
+            (Repeats::Avoid, None) => None,
+        }
+    };
+    let (Some(window), Some(joined)) = (unseen("xmin"), unseen("i.xmin")) else {
+        let note = "the checkpoint is too old, or too much was written around it, to tell which rows are new, so the \
+                    whole table is read";
+        return Ok(Plan::whole(Some(note.to_owned())));
+    };
+    let (mut alternatives, mut notes) = (Vec::new(), Vec::new());
+    match delta.repeats {
+        Repeats::Harmless => {
+            let after = match point.cursor {
+                Some(cursor) => after(delta, cursor, &point.relation.name)?,
+                None => None,
+            };
+            let both: Vec<String> = filter.into_iter().chain(after).collect();
+            if !both.is_empty() {
+                alternatives.push(format!("({})", both.join(" AND ")));
             }
         }
+        // What the checkpoint's snapshot did not show is all that is new, and none of it was read.
+        Repeats::Avoid => notes.extend(offset_is_left_out(delta)),
     }
-    alternatives.extend(window);
+    alternatives.push(format!("({window})"));
+    let members = members(client, point.relation, &joined).await?;
+    if !members.is_empty() {
+        let members: Vec<String> = members.iter().map(u32::to_string).collect();
+        alternatives.push(format!("tableoid = ANY ('{{{}}}'::pg_catalog.oid[])", members.join(",")));
+    }
     Ok(Plan::Read { condition: Some(alternatives.join(" OR ")), extent: Extent::Changes, notes })
 }
 
-/// The rows whose transaction was open or yet to come at `since`. A row tells 32 bits of its
-/// transaction's 64; compared within the window from `since` to now, they are enough. `None` when
-/// the window is wider than that.
-fn newer(since: &Moment, moment: &Moment) -> Option<String> {
-    let width = moment.xmax - since.xmin;
-    let low = since.xmin & 0xffff_ffff;
-    (width <= 0xffff_ffff).then(|| format!("((xmin::text::int8 - {low}) & 4294967295) < {width}"))
+/// Partitions and children that joined the table since: their rows are new here, however old they
+/// are. `joined` is the condition on the entry `i` of the catalogue.
+async fn members(client: &Client, relation: &Relation, joined: &str) -> Result<Vec<u32>, SourceError> {
+    let sql = format!(
+        "WITH RECURSIVE tree (oid, joined) AS (VALUES ($1::oid, false) UNION \
+            SELECT i.inhrelid, tree.joined OR ({joined}) \
+            FROM pg_catalog.pg_inherits i JOIN tree ON tree.oid = i.inhparent) \
+         SELECT oid FROM tree GROUP BY oid HAVING bool_and(joined) ORDER BY oid"
+    );
+    let doing = format!("looking for new partitions of table {}", relation.name);
+    let rows = client.query(&sql, &[&relation.oid]).await.map_err(|error| fault::query(&doing, error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// The rows at or after the checkpoint's cursor value.
-fn since_cursor(
+/// A delta of what does not tell its transactions: the cursor and the filter alone.
+fn by_cursor(delta: &DeltaRequest, filter: Option<String>, point: Point<'_>) -> Result<Plan, SourceError> {
+    let mut notes = vec![unproven(point)];
+    let mut conditions: Vec<String> = filter.into_iter().collect();
+    if let Some(cursor) = point.cursor {
+        let column = cursor.column.name.quoted();
+        match bound(delta, cursor, &point.relation.name)? {
+            Some(bound) => conditions.push(match delta.repeats {
+                // What has no value can be new at any time.
+                Repeats::Harmless => format!("({column} >= {bound} OR {column} IS NULL)"),
+                Repeats::Avoid => format!("{column} > {bound}"),
+            }),
+            None => notes.push(format!("there is no earlier value of {} to go on from", cursor.column.name)),
+        }
+    }
+    if delta.repeats == Repeats::Avoid {
+        notes.extend(offset_is_left_out(delta));
+    }
+    if conditions.is_empty() {
+        notes.push("the whole table is read".to_owned());
+        return Ok(Plan::Read { condition: None, extent: Extent::Whole, notes });
+    }
+    Ok(Plan::Read { condition: Some(conditions.join(" AND ")), extent: Extent::Changes, notes })
+}
+
+/// The rows beyond the checkpoint's cursor value, or from its offset on. Rows at the value itself
+/// were read, or the window has them; values without an end would come again each time.
+fn after(
+    delta: &DeltaRequest,
+    cursor: Cursor<'_>,
+    table: &forebay_core::extraction::SourceTableName,
+) -> Result<Option<String>, SourceError> {
+    let Some(bound) = bound(delta, cursor, table)? else { return Ok(None) };
+    let column = cursor.column.name.quoted();
+    let operator = if delta.offset_seconds > 0 { ">=" } else { ">" };
+    let finite = cursor.class.finite(&column).map(|finite| format!(" AND {finite}")).unwrap_or_default();
+    Ok(Some(format!("({column} {operator} {bound}{finite})")))
+}
+
+/// The checkpoint's cursor value, less the offset where rows may be read again.
+fn bound(
     delta: &DeltaRequest,
     cursor: Cursor<'_>,
     table: &forebay_core::extraction::SourceTableName,
@@ -122,52 +225,38 @@ fn since_cursor(
     let Some(since) = delta.since.cursor.as_ref().filter(|since| since.column == *column) else {
         return Ok(None);
     };
-    let mut bound = format!("{}::{}", literal(&since.value), cursor.column.type_sql);
-    if delta.offset_seconds != 0 {
-        if !matches!(cursor.class, CursorClass::Time { .. }) {
-            return Err(invalid(format!(
-                "table {table}: the change-date column {column} is no date or time, so it cannot have an offset in \
-                 seconds; set the offset to 0"
-            )));
-        }
-        bound = format!("{bound} - interval '{} seconds'", delta.offset_seconds);
+    let bound = format!("{}::{}", literal(&since.value), cursor.column.type_sql);
+    if delta.offset_seconds <= 0 || delta.repeats == Repeats::Avoid {
+        return Ok(Some(bound));
     }
-    let column = column.quoted();
-    Ok(Some(match delta.repeats {
-        Repeats::Harmless => format!("({column} >= {bound} OR {column} IS NULL)"),
-        // The rows at the bound were read. With an offset they are wanted again.
-        Repeats::Avoid => format!("{column} > {bound}"),
-    }))
+    if !matches!(cursor.class, CursorClass::Time { .. }) {
+        return Err(invalid(format!(
+            "table {table}: the change-date column {column} is no date or time, so it cannot have an offset in \
+             seconds; set the offset to 0"
+        )));
+    }
+    Ok(Some(format!("{bound} - pg_catalog.make_interval(secs => {})", delta.offset_seconds)))
 }
 
-fn unproven(relation: &Relation, cursor: Option<Cursor<'_>>, moment: &Moment) -> String {
-    let table = &relation.name;
-    match cursor.map(|cursor| cursor.class) {
-        Some(CursorClass::Time { zoned: true }) if moment.oldest.is_some() => format!(
-            "{table} is no ordinary table: rows of long transactions are found by going on from the start of the \
-             oldest transaction that was open, which holds when the change date is the time of the transaction or later"
-        ),
-        _ => format!(
-            "{table} is no ordinary table, so PostgreSQL does not tell which rows became visible late; set the \
-             change date's offset to more than your longest transaction takes"
-        ),
-    }
+/// Rows that are appended would be there twice.
+fn offset_is_left_out(delta: &DeltaRequest) -> Option<String> {
+    (delta.offset_seconds > 0).then(|| {
+        "the change date's offset is left out, because rows of a table without a key would be appended again; set a \
+         key to use it"
+            .to_owned()
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn window(since: i64, now: i64) -> Option<String> {
-        let at = |xmin, xmax| Moment { database: String::new(), xmin, xmax, oldest: None };
-        newer(&at(since, since), &at(now, now))
-    }
-
-    #[test]
-    fn the_window_goes_over_the_wrap_of_32_bits() {
-        assert_eq!(window(5, 9).as_deref(), Some("((xmin::text::int8 - 5) & 4294967295) < 4"));
-        let wrapped = window((1 << 32) - 2, (1 << 32) + 3).unwrap();
-        assert_eq!(wrapped, "((xmin::text::int8 - 4294967294) & 4294967295) < 5");
-        assert_eq!(window(5, 5 + (1 << 32)), None);
+fn unproven(point: Point<'_>) -> String {
+    let class = point.cursor.map(|cursor| cursor.class);
+    let because = point.relation.history.reason();
+    let told = format!("PostgreSQL does not tell which rows became visible late, because {because}");
+    if point.moment.oldest.is_some() && class.is_some_and(|class| point.start_bounds(class)) {
+        format!(
+            "{told}: the next DELTA goes on from the start of the oldest transaction that is open now, which finds \
+             all rows if their change date is the time of their transaction or later"
+        )
+    } else {
+        format!("{told}; set the change date's offset to more than your longest transaction takes")
     }
 }

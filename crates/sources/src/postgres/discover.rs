@@ -7,33 +7,33 @@ use forebay_core::name::Identifier;
 use forebay_core::source::{SourceColumn, SourceError, SourceTable};
 use tokio_postgres::{Client, Row};
 
+use super::catalog::KEYS;
 use super::fault;
 
-/// Partitions are read through the table they belong to. The estimate of a partitioned table is
-/// the sum of its partitions'; what was never analysed has none.
+/// Partitions are read through the table they belong to. The estimate counts partitions and
+/// children; what was never analysed has none. A table without columns holds nothing to read.
 const TABLES: &str = "SELECT c.oid, n.nspname, c.relname, \
-        CASE WHEN c.relkind IN ('r', 'm') THEN nullif(c.reltuples, -1)::int8 \
-             WHEN c.relkind = 'p' THEN ( \
-                WITH RECURSIVE tree (oid) AS (SELECT c.oid UNION \
-                    SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON tree.oid = i.inhparent) \
-                SELECT sum(nullif(leaf.reltuples, -1))::int8 FROM tree JOIN pg_catalog.pg_class leaf USING (oid) \
-                WHERE leaf.relkind = 'r') \
+        CASE WHEN c.relkind IN ('r', 'p', 'm') THEN ( \
+            WITH RECURSIVE tree (oid) AS (SELECT c.oid UNION \
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON tree.oid = i.inhparent) \
+            SELECT sum(member.reltuples)::int8 FROM tree JOIN pg_catalog.pg_class member USING (oid) \
+            WHERE member.relkind IN ('r', 'm') AND member.reltuples >= 0 \
+                AND (member.relpages > 0 OR pg_catalog.current_setting('server_version_num')::int >= 140000)) \
         END \
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition \
         AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_t%' \
         AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
-        AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT') \
+        AND EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+                AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) \
     ORDER BY n.nspname, c.relname";
 
 const COLUMNS: &str = "SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) \
     FROM pg_catalog.pg_attribute a \
-    WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
-
-const KEYS: &str = "SELECT i.indrelid, a.attname FROM pg_catalog.pg_index i \
-        CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY AS k (attnum, place) \
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-    WHERE i.indrelid = ANY ($1) AND i.indisprimary ORDER BY i.indrelid, k.place";
+    WHERE a.attrelid = ANY ($1) AND a.attnum > 0 AND NOT a.attisdropped \
+        AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') \
+    ORDER BY a.attrelid, a.attnum";
 
 /// Lists tables and views with their columns and keys. What has a name that Forebay cannot carry
 /// (a control character) is left out with a line in the log.

@@ -88,7 +88,7 @@ pub(super) fn query(doing: &str, error: Error) -> SourceError {
         Some(database) => {
             let kind = match database.code().code() {
                 "42501" => SourceErrorKind::Denied,
-                code if ["28"].iter().any(|class| code.starts_with(class)) => SourceErrorKind::Denied,
+                code if code.starts_with("28") => SourceErrorKind::Denied,
                 code if ["08", "40", "53", "55", "57", "58", "XX"]
                     .iter()
                     .any(|class| code.starts_with(class)) =>

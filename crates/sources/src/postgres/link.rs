@@ -8,19 +8,25 @@ use forebay_core::source::{SourceError, SourceErrorKind};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
-use tokio_postgres::{CancelToken, Client, NoTls};
+use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{fault, tls};
+
+/// The first version whose catalogue has all that is asked of it.
+const OLDEST_VERSION: u32 = 120_000;
 
 /// How long each step of connecting may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Values are written so that they read back as they were; no limit of the server ends a long read;
-/// a server that can looks whether the client is still there.
-const SESSION: &str = "SET TimeZone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; \
+/// a server that can looks whether the client is still there. A database without an encoding sends
+/// its bytes as they are: those that are no UTF-8 are refused where the column is known.
+const SESSION: &str = "SELECT pg_catalog.current_setting('server_version_num'); SET TimeZone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; \
     SET extra_float_digits = 3; SET bytea_output = 'hex'; SET standard_conforming_strings = on; \
-    SET client_encoding = 'UTF8'; \
+    SELECT pg_catalog.set_config('client_encoding', \
+        CASE pg_catalog.current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, \
+        false); \
     SELECT pg_catalog.set_config(name, \
         CASE name WHEN 'client_connection_check_interval' THEN '5s' ELSE '0' END, false) \
     FROM pg_catalog.pg_settings WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', \
@@ -63,9 +69,10 @@ impl Link {
             .user(&config.user)
             .application_name("forebay")
             .connect_timeout(PATIENCE)
-            .keepalives_idle(Duration::from_secs(60))
-            .keepalives_interval(Duration::from_secs(15))
-            .keepalives_retries(8)
+            .keepalives_idle(Duration::from_secs(30))
+            .keepalives_interval(Duration::from_secs(10))
+            .keepalives_retries(6)
+            .tcp_user_timeout(Duration::from_secs(90))
             .ssl_mode(match config.ssl_mode {
                 SslMode::Disable => tokio_postgres::config::SslMode::Disable,
                 SslMode::Require | SslMode::VerifyFull => tokio_postgres::config::SslMode::Require,
@@ -91,12 +98,31 @@ impl Link {
             .map_err(|error| fault::connect(config, error))?;
         let token = client.cancel_token();
         let session = Session { client, token, tls, connection, runtime: Handle::current(), resting: false };
-        timeout(PATIENCE, session.client.batch_execute(SESSION))
+        let said = timeout(PATIENCE, session.client.simple_query(SESSION))
             .await
             .map_err(|_| late("Session settings", "Try again"))?
             .map_err(|error| fault::query("setting up the session", error))?;
-        Ok(session)
+        match version(&said) {
+            Some(version) if version < OLDEST_VERSION => Err(SourceError::new(
+                SourceErrorKind::Invalid,
+                format!(
+                    "Version: {} is a PostgreSQL {}; Forebay reads version {} and newer",
+                    config.host,
+                    version / 10_000,
+                    OLDEST_VERSION / 10_000
+                ),
+            )),
+            _ => Ok(session),
+        }
     }
+}
+
+/// The version's number in the first answer to [`SESSION`].
+fn version(said: &[SimpleQueryMessage]) -> Option<u32> {
+    said.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+        _ => None,
+    })
 }
 
 /// Looks the host up by itself first, so that the error can say that this is what failed.

@@ -26,11 +26,17 @@ pub(super) enum Kind {
     Uuid,
     /// Everything else: the server's own text.
     Cast,
+    /// As `Cast`, for a type whose cast to text is a function that may write it otherwise than the
+    /// server does (`inet` gains a netmask).
+    Output,
+    /// Its text is of the server's language, its number is not.
+    Money,
 }
 
 impl Kind {
-    /// The kind of a type that is no domain (or of a domain's base type).
-    pub(super) fn of(oid: u32, typmod: i32, type_type: &str) -> Self {
+    /// The kind of a type that is no domain (or of a domain's base type). `converted` says that its
+    /// cast to text is a function of its own.
+    pub(super) fn of(oid: u32, typmod: i32, type_type: &str, converted: bool) -> Self {
         match oid {
             16 => Self::Bool,
             17 => Self::Bytea,
@@ -40,6 +46,7 @@ impl Kind {
             26 => Self::Oid,
             // name, text, json, bpchar, varchar: binary is the text itself.
             19 | 25 | 114 | 1042 | 1043 => Self::Text,
+            790 => Self::Money,
             700 => Self::Float4,
             701 => Self::Float8,
             1082 => Self::Date,
@@ -53,6 +60,7 @@ impl Kind {
             2950 => Self::Uuid,
             3802 => Self::Jsonb,
             _ if type_type == "e" => Self::Text,
+            _ if converted => Self::Output,
             _ => Self::Cast,
         }
     }
@@ -67,7 +75,7 @@ impl Kind {
             Self::Float4 => DataType::Float32,
             Self::Float8 => DataType::Float64,
             Self::Decimal { precision, scale } => DataType::Decimal128(precision, scale.cast_signed()),
-            Self::Text | Self::Jsonb | Self::Uuid | Self::Cast => DataType::Utf8,
+            Self::Text | Self::Jsonb | Self::Uuid | Self::Cast | Self::Output | Self::Money => DataType::Utf8,
             Self::Bytea => DataType::Binary,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
@@ -80,6 +88,11 @@ impl Kind {
     pub(super) fn expression(self, column: &str) -> String {
         match self {
             Self::Cast => format!("{column}::pg_catalog.text"),
+            Self::Money => format!("{column}::pg_catalog.numeric::pg_catalog.text"),
+            // A NULL would be written as an empty text. `IS NULL` holds for a row of NULLs, too.
+            Self::Output => {
+                format!("CASE WHEN {column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {column}) END")
+            }
             _ => column.to_owned(),
         }
     }
@@ -126,9 +139,9 @@ impl CursorClass {
     /// The condition that a value is one to go on from; `column` is quoted.
     pub(super) fn finite(self, column: &str) -> Option<String> {
         match self {
-            Self::Time { .. } => Some(format!("isfinite({column})")),
+            Self::Time { .. } => Some(format!("pg_catalog.isfinite({column})")),
             Self::Number { whole: false } => {
-                Some(format!("{column}::text NOT IN ('NaN', 'Infinity', '-Infinity')"))
+                Some(format!("{column}::pg_catalog.text NOT IN ('NaN', 'Infinity', '-Infinity')"))
             }
             Self::Number { whole: true } | Self::Text => None,
         }

@@ -1,17 +1,21 @@
 //! The statement that reads a table: its columns, conditions and bound values.
 
-use forebay_core::source::{
-    Checkpoint, CursorValue, DateBounds, DeltaRequest, Extent, ReadRequest, Repeats, SourceError,
-};
+use forebay_core::source::{DateBounds, DeltaRequest, Extent, ReadRequest, Repeats, SourceError};
 use sqlparser::dialect::SQLiteDialect;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite, SqliteArguments};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use super::catalog::{Column, Table};
-use super::values::{Kind, Stored};
-use crate::choice::{invalid, place, shortened};
+use super::order::Order;
+use crate::choice::{invalid, shortened};
 use crate::{filter, iso};
+
+/// A column that is compared, and what its values are compared as.
+pub(super) struct Compared<'a> {
+    pub(super) column: &'a Column,
+    pub(super) order: Order,
+}
 
 /// What to run, and what it means.
 pub(super) struct Plan {
@@ -40,24 +44,25 @@ impl Plan {
     }
 }
 
-/// Plans the read of the chosen `columns`. `newest` is the cursor column's greatest value in the
-/// snapshot, `Null` without a cursor.
+/// Plans the read of the chosen `columns`. `bounds` is the column of the request's date bounds, `cursor`
+/// its cursor column.
 pub(super) fn plan(
     request: &ReadRequest,
     table: &Table,
     columns: &[Column],
-    newest: &Stored,
+    bounds: Option<&Compared<'_>>,
+    cursor: Option<&Compared<'_>>,
 ) -> Result<Plan, SourceError> {
     let mut conditions = Vec::new();
     let mut plan = Plan { sql: String::new(), bound: Vec::new(), extent: Extent::Whole, notes: Vec::new() };
     for sql in &request.filters {
-        conditions.push(format!("({})", filter::checked(&SQLiteDialect {}, &field(request, "filter"), sql)?));
+        conditions.push(condition(request, "filter", sql)?);
     }
-    if let Some(bounds) = &request.date_bounds {
-        date_bounds(request, table, bounds, &mut conditions, &mut plan.bound)?;
+    if let (Some(bounds), Some(compared)) = (&request.date_bounds, bounds) {
+        date_bounds(request, bounds, compared, &mut conditions, &mut plan.bound)?;
     }
     if let Some(delta) = &request.delta {
-        changes(request, delta, newest, &mut conditions, &mut plan)?;
+        changes(request, delta, table, cursor, &mut conditions, &mut plan)?;
     }
     let mut chosen: Vec<String> = columns.iter().map(|column| column.name.quoted()).collect();
     // Last, for the messages about values.
@@ -70,134 +75,128 @@ pub(super) fn plan(
     Ok(plan)
 }
 
+/// A user's condition, checked to be one expression, in parentheses.
+fn condition(request: &ReadRequest, what: &str, sql: &str) -> Result<String, SourceError> {
+    Ok(format!("({})", filter::checked(&SQLiteDialect {}, &field(request, what), sql)?))
+}
+
 fn field(request: &ReadRequest, what: &str) -> String {
     format!("{what} of table \"{}\"", request.table)
 }
 
 fn date_bounds(
     request: &ReadRequest,
-    table: &Table,
     bounds: &DateBounds,
+    Compared { column, order }: &Compared<'_>,
     conditions: &mut Vec<String>,
     bound: &mut Vec<Bound>,
 ) -> Result<(), SourceError> {
-    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    let column = &table.columns[place(&request.table, &names, bounds.column.as_str())?];
-    let quoted = column.name.quoted();
-    for (operator, value) in [(">=", &bounds.from), ("<=", &bounds.until)] {
-        let Some(value) = value else { continue };
-        if matches!(column.kind, Kind::Date | Kind::Timestamp) {
-            if iso::date(value).is_none() && iso::timestamp(value).is_none() {
-                return Err(invalid(format!(
-                    "{}: {} is no date; write it as 2024-01-31 or 2024-01-31 12:00:00",
-                    field(request, "creation date"),
-                    shortened(value)
-                )));
+    let (expression, quoted) = (order.expression(column), column.name.quoted());
+    for (operator, text) in [(">=", &bounds.from), ("<=", &bounds.until)] {
+        let Some(text) = text else { continue };
+        bound.push(order.bound(text).ok_or_else(|| {
+            let remedy = match order {
+                Order::Moment => "date; write it as 2024-01-31 or 2024-01-31 12:00:00",
+                Order::Number | Order::Text => "number, as the column's values are",
+            };
+            invalid(format!("{}: {} is no {remedy}", field(request, "creation date"), shortened(text)))
+        })?);
+        conditions.push(match order {
+            // A value that is no date is let through, to be refused where it is read.
+            Order::Moment => {
+                format!("({expression} {operator} ? OR ({expression} IS NULL AND {quoted} IS NOT NULL))")
             }
-            // One shape on both sides, whatever the texts' separators and zones are. A value that is
-            // no date is let through, to be refused where it is read.
-            let shaped = |what: &str| format!("strftime('%Y-%m-%d %H:%M:%f', {what})");
-            conditions.push(format!(
-                "({column} {operator} {bound} OR ({column} IS NULL AND {quoted} IS NOT NULL))",
-                column = shaped(&quoted),
-                bound = shaped("?")
-            ));
-        } else {
-            conditions.push(format!("{quoted} {operator} ?"));
-        }
-        bound.push(Bound::Text(value.clone()));
+            Order::Number | Order::Text => format!("{expression} {operator} ?"),
+        });
     }
     Ok(())
 }
 
-/// Adds the conditions of a delta, or notes why the whole table is read.
+/// Adds the conditions of a delta, or notes why the whole table is read: the rows that meet the delta
+/// filter and are new by the cursor, and those that were added since the checkpoint.
 fn changes(
     request: &ReadRequest,
     delta: &DeltaRequest,
-    newest: &Stored,
+    table: &Table,
+    cursor: Option<&Compared<'_>>,
     conditions: &mut Vec<String>,
     plan: &mut Plan,
 ) -> Result<(), SourceError> {
-    let since = match (&request.cursor, &delta.since) {
-        (None, _) if delta.filter.is_none() => {
+    let mut both = Vec::new();
+    if let Some(sql) = &delta.filter {
+        both.push(condition(request, "delta filter", sql)?);
+    }
+    match cursor {
+        Some(cursor) => match since(request, delta, cursor)? {
+            Ok((condition, bound)) => {
+                both.push(condition);
+                plan.bound.push(bound);
+            }
+            Err(note) => {
+                plan.notes.push(note);
+                return Ok(());
+            }
+        },
+        None if both.is_empty() => {
             plan.notes.push("no change-date column or delta filter; the whole table is read".to_owned());
             return Ok(());
         }
-        (None, _) => None,
-        (Some(cursor), Checkpoint { cursor: Some(since), .. }) if since.column == *cursor => {
-            match comparable(since, newest) {
-                Some(value) => Some((since, value)),
-                None => {
-                    plan.notes.push(format!(
-                        "the checkpoint {} does not compare with column \"{cursor}\", which is {} now; the whole \
-                         table is read",
-                        shortened(&since.value),
-                        newest.class()
-                    ));
-                    return Ok(());
-                }
-            }
-        }
-        (Some(cursor), Checkpoint { cursor: Some(since), .. }) => {
-            plan.notes.push(format!(
-                "the change-date column is \"{cursor}\" now and was \"{}\"; the whole table is read",
-                since.column
-            ));
-            return Ok(());
-        }
-        (Some(cursor), Checkpoint { cursor: None, .. }) => {
-            plan.notes.push(format!(
-                "no value of the change-date column \"{cursor}\" has been read yet; the whole table is read"
-            ));
-            return Ok(());
-        }
-    };
-    if let Some(sql) = &delta.filter {
-        let sql = filter::checked(&SQLiteDialect {}, &field(request, "delta filter"), sql)?;
-        conditions.push(format!("({sql})"));
+        None => {}
     }
-    if let Some((since, value)) = since {
-        let column = since.column.quoted();
-        match delta.repeats {
-            Repeats::Harmless => {
-                conditions.push(format!("({column} >= ? OR {column} IS NULL)"));
-                plan.bound.push(less_offset(since, value, delta.offset_seconds, &mut plan.notes));
-            }
-            Repeats::Avoid => {
-                conditions.push(format!("{column} > ?"));
-                plan.bound.push(value);
-            }
-        }
+    let mut condition = both.join(" AND ");
+    if let (Some(number), Ok(last)) = (table.row_number, delta.since.position.parse()) {
+        condition = format!("({condition} OR {number} > ?)");
+        plan.bound.push(Bound::Integer(last));
     }
+    conditions.push(condition);
     plan.extent = Extent::Changes;
     Ok(())
 }
 
-/// The checkpoint's value in the storage class that the column has now: SQLite orders all numbers
-/// below all texts.
-fn comparable(since: &CursorValue, newest: &Stored) -> Option<Bound> {
-    match newest {
-        Stored::Integer(_) => match since.value.parse() {
-            Ok(value) => Some(Bound::Integer(value)),
-            Err(_) => since.value.parse().ok().map(Bound::Real),
-        },
-        Stored::Real(_) => since.value.parse().ok().map(Bound::Real),
-        _ => Some(Bound::Text(since.value.clone())),
+/// The condition of the cursor with its bound, or why there is none.
+fn since(
+    request: &ReadRequest,
+    delta: &DeltaRequest,
+    Compared { column, order }: &Compared<'_>,
+) -> Result<Result<(String, Bound), String>, SourceError> {
+    let name = &column.name;
+    let since = match &delta.since.cursor {
+        Some(since) if since.column == *name => since,
+        Some(since) => {
+            return Ok(Err(format!(
+                "the change-date column is \"{name}\" now and was \"{}\"; the whole table is read",
+                since.column
+            )));
+        }
+        None => {
+            return Ok(Err(format!(
+                "no value of the change-date column \"{name}\" has been read yet; the whole table is read"
+            )));
+        }
+    };
+    let Some(mut bound) = order.bound(&since.value) else {
+        return Ok(Err(format!(
+            "the checkpoint {} does not compare with the values of column \"{name}\"; the whole table is read",
+            shortened(&since.value)
+        )));
+    };
+    if delta.offset_seconds != 0 && delta.repeats == Repeats::Harmless {
+        let earlier = match &bound {
+            Bound::Text(text) => iso::earlier(text, delta.offset_seconds),
+            Bound::Integer(_) | Bound::Real(_) => None,
+        };
+        bound = Bound::Text(earlier.ok_or_else(|| {
+            invalid(format!(
+                "{}: column \"{name}\" does not hold dates as ISO text, so it cannot have an offset of {} seconds; \
+                 set the offset to 0",
+                field(request, "change date"),
+                delta.offset_seconds
+            ))
+        })?);
     }
-}
-
-fn less_offset(since: &CursorValue, value: Bound, seconds: i64, notes: &mut Vec<String>) -> Bound {
-    if seconds <= 0 {
-        return value;
-    }
-    if let Bound::Text(text) = &value
-        && let Some(earlier) = iso::earlier(text, seconds)
-    {
-        return Bound::Text(earlier);
-    }
-    notes.push(format!(
-        "the offset of {seconds} seconds is not applied: column \"{}\" does not hold dates as ISO text",
-        since.column
-    ));
-    value
+    let expression = order.expression(column);
+    Ok(Ok(match delta.repeats {
+        Repeats::Harmless => (format!("({expression} >= ? OR {expression} IS NULL)"), bound),
+        Repeats::Avoid => (format!("{expression} > ?"), bound),
+    }))
 }

@@ -1,5 +1,9 @@
 //! One read transaction and the tables read in it, one after the other: SQLite's snapshots belong
 //! to a connection.
+//!
+//! A checkpoint keeps the newest value of the cursor column and the greatest row number. Nothing in a
+//! SQLite file proves that a table is unchanged (the change counter of its header stands still in WAL
+//! mode, and starts again in a file that was put in its place), so that is never claimed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +18,15 @@ use forebay_core::source::{
 use futures::StreamExt;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Executor, Row, SqlSafeStr};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
 
-use super::catalog::{self, Column};
+use super::catalog::{self, Column, Table};
 use super::failed;
-use super::query::{self, Plan};
+use super::order;
+use super::query::{self, Compared, Plan};
 use super::values::{Collector, Stored};
-use crate::choice::{chosen, invalid, place, shortened};
+use crate::choice::{chosen, place, shortened};
 use crate::stream::{self, BATCH_BYTES, BATCH_ROWS, Batch};
 
 /// How many steps SQLite's engine makes before it looks whether to go on.
@@ -37,24 +43,64 @@ struct Shared {
     connection: Arc<Mutex<SqliteConnection>>,
     /// Ends the statement that runs.
     stop: Arc<AtomicBool>,
+    /// As `stop`, for good.
+    closed: Arc<AtomicBool>,
 }
 
 impl SqliteSnapshot {
     pub(super) async fn begin(mut connection: SqliteConnection) -> Result<Self, SourceError> {
         let step = "begin a read transaction";
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
+        let (stop, closed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (stopped, ended) = (Arc::clone(&stop), Arc::clone(&closed));
         connection
             .lock_handle()
             .await
             .map_err(|error| failed(step, error))?
-            .set_progress_handler(STEPS, move || !seen.load(Ordering::Relaxed));
+            .set_progress_handler(STEPS, move || {
+                !stopped.load(Ordering::Relaxed) && !ended.load(Ordering::Relaxed)
+            });
         // BEGIN alone takes no snapshot: the first read does.
         for sql in ["BEGIN", "SELECT 1 FROM sqlite_schema LIMIT 1"] {
             sqlx::query(sql).fetch_optional(&mut connection).await.map_err(|error| failed(step, error))?;
         }
-        let shared = Shared { connection: Arc::new(Mutex::new(connection)), stop };
+        let shared = Shared { connection: Arc::new(Mutex::new(connection)), stop, closed };
         Ok(Self { shared: Arc::new(shared), alive: watch::Sender::new(()) })
+    }
+}
+
+impl Drop for SqliteSnapshot {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The connection, taken for some statements. Dropped before [`Lease::rest`], it ends the one that runs.
+struct Lease {
+    shared: Arc<Shared>,
+    connection: Option<OwnedMutexGuard<SqliteConnection>>,
+}
+
+impl Lease {
+    async fn take(shared: &Arc<Shared>) -> Self {
+        let connection = Arc::clone(&shared.connection).lock_owned().await;
+        Self { shared: Arc::clone(shared), connection: Some(connection) }
+    }
+
+    fn connection(&mut self) -> &mut SqliteConnection {
+        self.connection.as_mut().expect("only rest and drop take the connection")
+    }
+
+    fn rest(mut self) {
+        self.connection = None;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let (Some(connection), Ok(runtime)) = (self.connection.take(), Handle::try_current()) {
+            let shared = Arc::clone(&self.shared);
+            runtime.spawn(async move { settle(&shared, connection).await });
+        }
     }
 }
 
@@ -62,26 +108,35 @@ impl SqliteSnapshot {
 impl Snapshot for SqliteSnapshot {
     /// Waits while another reader of this snapshot is between its first batch and its end.
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
-        let mut connection = self.shared.connection.lock().await;
-        let table = catalog::table(&mut connection, &request.table).await?;
+        let mut lease = Lease::take(&self.shared).await;
+        let connection = lease.connection();
+        let table = catalog::table(connection, &request.table).await?;
         let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
         let columns: Vec<Column> = chosen(&request.table, &names, &request.columns)?
             .into_iter()
             .map(|place| table.columns[place].clone())
             .collect();
-        let newest = match &request.cursor {
-            Some(cursor) => {
-                let cursor = &table.columns[place(&request.table, &names, cursor.as_str())?];
-                newest(&mut connection, request, cursor).await?
-            }
-            None => Stored::Null,
-        };
-        let plan = query::plan(request, &table, &columns, &newest)?;
+        let name = request.table.name.as_str();
+        let mut bounds = None;
+        if let Some(wanted) = &request.date_bounds {
+            let column = &table.columns[place(&request.table, &names, wanted.column.as_str())?];
+            let (order, _) = order::look(connection, name, "creation date", column).await?;
+            bounds = Some(Compared { column, order });
+        }
+        let (mut cursor, mut newest) = (None, Stored::Null);
+        if let Some(wanted) = &request.cursor {
+            let column = &table.columns[place(&request.table, &names, wanted.as_str())?];
+            let (order, greatest) = order::look(connection, name, "change date", column).await?;
+            (cursor, newest) = (Some(Compared { column, order }), greatest);
+        }
+        let plan = query::plan(request, &table, &columns, bounds.as_ref(), cursor.as_ref())?;
+        let position = last_row(connection, request, &table).await?;
+        let checkpoint = checkpoint(request, cursor.as_ref(), &newest, position);
         // What is wrong in a filter is said here rather than in the middle of the rows.
         let sql = AssertSqlSafe(plan.sql.clone()).into_sql_str();
         let step = format!("read table \"{}\" with its filters", request.table);
         connection.prepare(sql).await.map_err(|error| failed(&step, error))?;
-        drop(connection);
+        lease.rest();
 
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
         let (extent, notes) = (plan.extent, plan.notes.clone());
@@ -94,7 +149,6 @@ impl Snapshot for SqliteSnapshot {
         };
         let (shared, alive) = (Arc::clone(&self.shared), self.alive.subscribe());
         let batches = stream::lazy(move |sender| tokio::spawn(reader.run(shared, alive, sender)));
-        let checkpoint = checkpoint(request, &newest);
         Ok(TableReader::Rows(TableRows { schema, key: table.key, extent, batches, checkpoint, notes }))
     }
 }
@@ -104,38 +158,36 @@ fn field(column: &Column) -> Field {
     Field::new(column.name.as_str(), column.kind.data_type(), true).with_metadata(metadata)
 }
 
-async fn newest(
+/// The number of the row that was added last, where rows have numbers. A row that is added later has a
+/// greater one, whatever its change date is, unless the last rows were deleted.
+async fn last_row(
     connection: &mut SqliteConnection,
     request: &ReadRequest,
-    cursor: &Column,
-) -> Result<Stored, SourceError> {
-    let sql = format!("SELECT max({}) FROM main.{}", cursor.name.quoted(), request.table.name.quoted());
-    let step = format!("find the newest \"{}\" of table \"{}\"", cursor.name, request.table);
-    let row = sqlx::query(AssertSqlSafe(sql).into_sql_str())
+    table: &Table,
+) -> Result<String, SourceError> {
+    let Some(number) = table.row_number else { return Ok(String::new()) };
+    let sql = format!("SELECT max({number}) FROM main.{}", request.table.name.quoted());
+    let last: Option<i64> = sqlx::query_scalar(AssertSqlSafe(sql).into_sql_str())
         .persistent(false)
         .fetch_one(connection)
         .await
-        .map_err(|error| failed(&step, error))?;
-    let newest = Stored::of(row.try_get_raw(0).map_err(|error| failed(&step, error))?);
-    match newest {
-        Stored::Blob(_) | Stored::Broken => Err(invalid(format!(
-            "column \"{}\" of table \"{}\" holds {}; choose a change-date column of texts or numbers",
-            cursor.name,
-            request.table,
-            newest.class()
-        ))),
-        newest => Ok(newest),
-    }
+        .map_err(|error| failed(&format!("find the last row of table \"{}\"", request.table), error))?;
+    Ok(last.map(|last| last.to_string()).unwrap_or_default())
 }
 
 /// The newest value, or the one known when the table has none now.
-fn checkpoint(request: &ReadRequest, newest: &Stored) -> Checkpoint {
+fn checkpoint(
+    request: &ReadRequest,
+    cursor: Option<&Compared<'_>>,
+    newest: &Stored,
+    position: String,
+) -> Checkpoint {
     let known = request.delta.as_ref().and_then(|delta| delta.since.cursor.clone());
-    let cursor = request.cursor.as_ref().and_then(|column| match newest.text() {
-        Some(value) => Some(CursorValue { column: column.clone(), value }),
-        None => known.filter(|known| known.column == *column),
+    let cursor = cursor.and_then(|Compared { column, .. }| match newest.text() {
+        Some(value) => Some(CursorValue { column: column.name.clone(), value }),
+        None => known.filter(|known| known.column == column.name),
     });
-    Checkpoint { cursor, position: String::new() }
+    Checkpoint { cursor, position }
 }
 
 /// Reads one table into batches.
@@ -154,27 +206,32 @@ impl Reader {
         let mut connection = tokio::select! {
             connection = connection => connection,
             () = sender.closed() => return,
-            _ = alive.changed() => return self.ended(&sender),
+            _ = alive.changed() => return drop(sender.send(Err(self.ended())).await),
         };
         let finished = tokio::select! {
             finished = self.rows(&mut connection, &sender) => Some(finished),
             () = sender.closed() => None,
             _ = alive.changed() => None,
         };
-        match finished {
-            Some(Ok(())) => {}
-            Some(Err(error)) => drop(sender.send(Err(error)).await),
-            None => {
-                self.ended(&sender);
-                settle(&shared, connection).await;
+        let error = match finished {
+            Some(Ok(())) => return,
+            Some(Err(error)) => {
+                drop(connection);
+                // The end of the snapshot interrupts the statement, maybe before it is seen here.
+                if shared.closed.load(Ordering::Relaxed) { self.ended() } else { error }
             }
-        }
+            None => {
+                settle(&shared, connection).await;
+                self.ended()
+            }
+        };
+        // Whoever still waits must not take the end of the rows for the end of the table.
+        drop(sender.send(Err(error)).await);
     }
 
-    fn ended(&self, sender: &mpsc::Sender<Batch>) {
+    fn ended(&self) -> SourceError {
         let message = format!("reading table \"{}\" was stopped: the snapshot was closed", self.table);
-        // The channel may be full or closed: then nobody waits for this.
-        drop(sender.try_send(Err(SourceError::new(SourceErrorKind::Unreachable, message))));
+        SourceError::new(SourceErrorKind::Unreachable, message)
     }
 
     async fn rows(
