@@ -1,154 +1,176 @@
-//! The router: every route on one screen. Handlers unpack, call the engine and pack; no rule lives here.
+//! The API: every route on one screen, with what its caller needs. The OpenAPI document is made of
+//! the same lines. Handlers unpack, call the engine and pack; no rule lives here.
 
+mod answer;
 mod auth;
 mod body;
 mod connect;
 mod connections;
+mod data_sources;
+mod document;
 mod executions;
 mod extractions;
+mod grants;
 mod jobs;
 mod keys;
+mod loads;
 mod logs;
 mod models;
+mod path;
 mod pools;
 mod problem;
 mod query;
+mod query_string;
 mod tables;
 mod tasks;
+mod users;
 mod variables;
+mod words;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::Uri;
-use axum::middleware::map_response;
-use axum::routing::{delete, get, post, put};
-use forebay_core::error::{Error, Kind};
+use std::convert::Infallible;
+use std::sync::LazyLock;
+
+use axum::extract::Request;
+use axum::http::header;
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use forebay_engine::Engine;
 use tower::util::MapRequest;
+use tower::{Layer, Service};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::document::Needs::{Administrator, Authenticated, Edit, Execute, Manage, Public, View, Watch};
+use self::document::at;
 
 /// The largest request body, in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// The whole API. Paths are matched with single slashes and without one at the end.
-pub(crate) fn router(engine: Engine) -> MapRequest<Router, fn(Request) -> Request> {
-    let contract = Router::new()
-        .route("/api/cloud", get(connect::user))
-        .route("/api/cloud/permissions", get(connect::permissions))
-        .route("/api/cloud/team", get(connect::team))
-        .route("/api/team", get(connect::team))
-        .nest("/integration/api", integration());
-    let own = Router::new()
-        .route("/pools/{pool}/connections", post(connections::create))
-        .route(
-            "/pools/{pool}/connections/{id}",
-            get(connections::show).put(connections::update).delete(connections::delete),
-        )
-        .route("/pools/{pool}/connections/{id}/test", post(connections::test))
-        .route("/pools/{pool}/query", post(query::query))
-        .route("/pools/{pool}/data-models", get(models::list).post(models::create))
-        .route("/pools/{pool}/data-models/{id}", get(models::show).delete(models::delete))
-        .route("/pools/{pool}/grants", get(keys::pool_grants).put(keys::set_pool_grant))
-        .route("/grants", get(keys::grants).put(keys::set_service_grant))
-        .route("/jobs/{job}", get(jobs::find))
-        .route("/executions/{id}", get(executions::show))
-        .route("/executions/{id}/events", get(executions::events))
-        .route("/executions/{id}/logs", get(executions::log_messages))
-        .route("/executions/{id}/cancel", post(executions::cancel))
-        .route("/keys", get(keys::keys).post(keys::create_key))
-        .route("/keys/{id}", delete(keys::delete_key))
-        .route("/users", get(keys::users).post(keys::create_user))
-        .route("/users/{id}", delete(keys::delete_user))
-        .route("/applications", get(keys::applications).post(keys::create_application))
-        .route("/applications/{id}", delete(keys::delete_application))
-        .layer(map_response(problem::as_problem_json));
-    let router = Router::new()
-        .route("/health", get(connect::health))
-        .merge(contract)
-        .nest("/forebay/api/v1", own)
-        .fallback(no_such_path)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+pub(crate) fn router(
+    engine: Engine,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static {
+    let router = Router::from(api())
+        .fallback(answer::no_such_path)
+        .layer(Extension(engine.clone()))
+        .layer(CatchPanicLayer::custom(answer::panicked))
         .layer(CompressionLayer::new())
-        .layer(CatchPanicLayer::new())
         .with_state(engine);
-    MapRequest::new(router, with_plain_path)
+    // Around the router and not a layer of it, which would not see the `Allow` header of a 405.
+    MapRequest::new(from_fn(answer::answer).layer(router), answer::with_plain_path)
 }
 
-/// The calls of the wire contract below `/integration/api`.
-fn integration() -> Router<Engine> {
-    Router::new()
-        .route("/v2/data-pools/{pool}/data-jobs/{job}/execute", post(executions::execute_documented))
-        .route("/v1/data-pools/{pool}/data-jobs/{job}/execute", post(executions::execute_documented))
-        .route("/pools", get(pools::list).post(pools::create))
-        .route("/pools/{pool}", get(pools::show).put(pools::update).delete(pools::delete))
-        .route("/pools/{pool}/variables", get(variables::pool_list).post(variables::pool_create))
-        .route(
-            "/pools/{pool}/variables/{id}",
-            get(variables::pool_show).put(variables::pool_update).delete(variables::pool_delete),
-        )
-        .route("/pools/{pool}/data-sources", get(connections::list_data_sources))
-        .route("/pools/{pool}/data-sources/{id}", get(connections::data_source).delete(connections::delete))
-        .route("/pools/{pool}/data-sources/{id}/search-tables", get(connections::search_tables))
-        .route("/pools/{pool}/jobs", get(jobs::list).post(jobs::create))
-        .route("/pools/{pool}/jobs/{job}", get(jobs::show).put(jobs::update).delete(jobs::delete))
-        .route("/pools/{pool}/jobs/{job}/execute", post(executions::execute_configured))
-        .route("/pools/{pool}/jobs/{job}/cancel", post(executions::cancel_job))
-        .route("/pools/{pool}/jobs/{job}/tasks", get(tasks::list).post(tasks::create))
-        .route("/pools/{pool}/jobs/{job}/tasks/{task}", put(tasks::update).delete(tasks::delete))
-        .route("/pools/{pool}/jobs/{job}/tasks/{task}/enabled", post(tasks::enable).delete(tasks::disable))
-        .route("/pools/{pool}/tasks/{task}/variables", get(variables::task_list).post(variables::task_create))
-        .route(
-            "/pools/{pool}/tasks/{task}/variables/{id}",
-            put(variables::task_update).delete(variables::task_delete),
-        )
-        .route(
-            "/pools/{pool}/jobs/{job}/transformations/{task}/statement",
-            get(tasks::statement).put(tasks::set_statement),
-        )
-        .route("/pools/{pool}/jobs/{job}/extractions/{task}/expanded", get(extractions::expanded))
-        .route(
-            "/pools/{pool}/jobs/{job}/extractions/{task}/tables",
-            post(extractions::create).put(extractions::update),
-        )
-        .route(
-            "/pools/{pool}/jobs/{job}/extractions/{task}/tables/{table}",
-            get(extractions::show).delete(extractions::delete),
-        )
-        .route("/pools/{pool}/jobs/{job}/loads", get(models::loads).post(models::create_load))
-        .route("/pools/{pool}/jobs/{job}/loads/{task}", delete(models::delete_load))
-        .route("/pools/{pool}/logs/status", get(logs::status))
-        .route("/pools/{pool}/logs/executions", get(logs::items))
-        .route("/pools/{pool}/logs/executions/detail", get(logs::detail))
-        .route("/pools/{pool}/logs/{job}/executions", get(logs::executions))
-        .route("/pools/{pool}/tables", get(tables::list))
-        .route("/pools/{pool}/columns", get(tables::columns))
+fn api() -> OpenApiRouter<Engine> {
+    OpenApiRouter::with_openapi(document::outline())
+        .routes(at("/health", Public, routes!(connect::health)))
+        .routes(at("/openapi.json", Public, routes!(openapi_document)))
+        .routes(at("/api/cloud", Authenticated, routes!(connect::caller)))
+        .routes(at("/api/cloud/permissions", Authenticated, routes!(connect::service_permissions)))
+        .routes(at("/api/cloud/team", Authenticated, routes!(connect::cloud_team)))
+        .routes(at("/api/team", Authenticated, routes!(connect::team)))
+        .nest("/integration/api", contract())
+        .nest("/forebay/api/v1", own())
 }
 
-async fn no_such_path(uri: Uri) -> problem::Problem {
-    Error::not_found(Kind::Path, uri.path()).into()
+/// The calls of the wire contract.
+#[rustfmt::skip]
+fn contract() -> OpenApiRouter<Engine> {
+    use self::{data_sources, executions, extractions, jobs, loads, logs, pools, tables, tasks, variables};
+    const JOB: &str = "/pools/{poolId}/jobs/{jobId}";
+    let job = |rest: &str| format!("{JOB}{rest}");
+    OpenApiRouter::default()
+        .routes(at("/v2/data-pools/{poolId}/data-jobs/{jobId}/execute", Execute, routes!(executions::start_execution)))
+        .routes(at("/v1/data-pools/{poolId}/data-jobs/{jobId}/execute", Execute, routes!(executions::start_execution_v1)))
+        .routes(at("/pools", Authenticated, routes!(pools::data_pools)))
+        .routes(at("/pools", Administrator, routes!(pools::create_data_pool)))
+        .routes(at("/pools/{poolId}", Watch, routes!(pools::data_pool)))
+        .routes(at("/pools/{poolId}", Edit, routes!(pools::update_data_pool)))
+        .routes(at("/pools/{poolId}", Manage, routes!(pools::delete_data_pool)))
+        .routes(at("/pools/{poolId}/variables", View, routes!(variables::pool_parameters)))
+        .routes(at("/pools/{poolId}/variables", Edit, routes!(variables::create_pool_parameter)))
+        .routes(at("/pools/{poolId}/variables/{variableId}", View, routes!(variables::pool_parameter)))
+        .routes(at("/pools/{poolId}/variables/{variableId}", Edit, routes!(variables::update_pool_parameter, variables::delete_pool_parameter)))
+        .routes(at("/pools/{poolId}/data-sources", View, routes!(data_sources::data_sources)))
+        .routes(at("/pools/{poolId}/data-sources/{connectionId}", View, routes!(data_sources::data_source)))
+        .routes(at("/pools/{poolId}/data-sources/{connectionId}", Edit, routes!(data_sources::delete_data_source)))
+        .routes(at("/pools/{poolId}/data-sources/{connectionId}/search-tables", View, routes!(data_sources::search_tables)))
+        .routes(at("/pools/{poolId}/jobs", Watch, routes!(jobs::data_jobs)))
+        .routes(at("/pools/{poolId}/jobs", Edit, routes!(jobs::create_data_job)))
+        .routes(at(JOB, Watch, routes!(jobs::data_job)))
+        .routes(at(JOB, Edit, routes!(jobs::update_data_job, jobs::delete_data_job)))
+        .routes(at(&job("/execute"), Execute, routes!(executions::start_configured_execution)))
+        .routes(at(&job("/cancel"), Execute, routes!(executions::cancel_data_job)))
+        .routes(at(&job("/tasks"), View, routes!(tasks::tasks)))
+        .routes(at(&job("/tasks"), Edit, routes!(tasks::create_task)))
+        .routes(at(&job("/tasks/{taskId}"), Edit, routes!(tasks::update_task, tasks::delete_task)))
+        .routes(at(&job("/tasks/{taskId}/enabled"), Edit, routes!(tasks::enable_task, tasks::disable_task)))
+        .routes(at("/pools/{poolId}/tasks/{taskId}/variables", View, routes!(variables::task_parameters)))
+        .routes(at("/pools/{poolId}/tasks/{taskId}/variables", Edit, routes!(variables::create_task_parameter)))
+        .routes(at("/pools/{poolId}/tasks/{taskId}/variables/{variableId}", Edit, routes!(variables::update_task_parameter, variables::delete_task_parameter)))
+        .routes(at(&job("/transformations/{taskId}/statement"), View, routes!(tasks::statement)))
+        .routes(at(&job("/transformations/{taskId}/statement"), Edit, routes!(tasks::set_statement)))
+        .routes(at(&job("/extractions/{taskId}/expanded"), View, routes!(extractions::extraction)))
+        .routes(at(&job("/extractions/{taskId}/tables"), Edit, routes!(extractions::create_table_extractions, extractions::put_table_extractions)))
+        .routes(at(&job("/extractions/{taskId}/tables/{tableId}"), View, routes!(extractions::table_extraction)))
+        .routes(at(&job("/extractions/{taskId}/tables/{tableId}"), Edit, routes!(extractions::delete_table_extraction)))
+        .routes(at(&job("/loads"), View, routes!(loads::model_loads)))
+        .routes(at(&job("/loads"), Edit, routes!(loads::create_model_load)))
+        .routes(at(&job("/loads/{taskId}"), Edit, routes!(loads::delete_model_load)))
+        .routes(at("/pools/{poolId}/logs/status", Watch, routes!(logs::job_statuses)))
+        .routes(at("/pools/{poolId}/logs/executions", Watch, routes!(logs::execution_items)))
+        .routes(at("/pools/{poolId}/logs/executions/detail", Watch, routes!(logs::execution_messages)))
+        .routes(at("/pools/{poolId}/logs/{jobId}/executions", Watch, routes!(logs::executions)))
+        .routes(at("/pools/{poolId}/tables", View, routes!(tables::tables)))
+        .routes(at("/pools/{poolId}/columns", View, routes!(tables::columns)))
 }
 
-/// Serves both slash forms without a redirect, which would turn POST into GET: double slashes
-/// become single ones and one at the end is dropped.
-fn with_plain_path(mut request: Request) -> Request {
-    let path = request.uri().path();
-    if path.len() > 1 && (path.ends_with('/') || path.contains("//")) {
-        let mut plain = String::with_capacity(path.len());
-        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-            plain.push('/');
-            plain.push_str(segment);
-        }
-        if plain.is_empty() {
-            plain.push('/');
-        }
-        if let Some(query) = request.uri().query() {
-            plain.push('?');
-            plain.push_str(query);
-        }
-        if let Ok(uri) = plain.parse() {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
+/// Forebay's own calls.
+#[rustfmt::skip]
+fn own() -> OpenApiRouter<Engine> {
+    use self::{connections, executions, grants, jobs, keys, models, query, users};
+    OpenApiRouter::default()
+        .routes(at("/pools/{poolId}/connections", View, routes!(connections::data_connections)))
+        .routes(at("/pools/{poolId}/connections", Edit, routes!(connections::create_data_connection)))
+        .routes(at("/pools/{poolId}/connections/{connectionId}", View, routes!(connections::data_connection)))
+        .routes(at("/pools/{poolId}/connections/{connectionId}", Edit, routes!(connections::update_data_connection, connections::delete_data_connection)))
+        .routes(at("/pools/{poolId}/connections/{connectionId}/test", Edit, routes!(connections::check_data_connection)))
+        .routes(at("/pools/{poolId}/query", View, routes!(query::query)))
+        .routes(at("/pools/{poolId}/data-models", View, routes!(models::data_models)))
+        .routes(at("/pools/{poolId}/data-models", Edit, routes!(models::create_data_model)))
+        .routes(at("/pools/{poolId}/data-models/{dataModelId}", View, routes!(models::data_model)))
+        .routes(at("/pools/{poolId}/data-models/{dataModelId}", Edit, routes!(models::delete_data_model)))
+        .routes(at("/pools/{poolId}/grants", Administrator, routes!(grants::pool_grants, grants::set_pool_grant)))
+        .routes(at("/grants", Administrator, routes!(grants::grants, grants::set_service_grant)))
+        .routes(at("/jobs/{jobId}", Watch, routes!(jobs::find_data_job)))
+        .routes(at("/executions/{executionId}", Watch, routes!(executions::execution)))
+        .routes(at("/executions/{executionId}/events", Watch, routes!(executions::execution_events)))
+        .routes(at("/executions/{executionId}/logs", Watch, routes!(executions::log_messages)))
+        .routes(at("/executions/{executionId}/cancel", Execute, routes!(executions::cancel_execution)))
+        .routes(at("/keys", Authenticated, routes!(keys::keys, keys::create_key)))
+        .routes(at("/keys/{keyId}", Authenticated, routes!(keys::delete_key)))
+        .routes(at("/users", Administrator, routes!(users::users, users::create_user)))
+        .routes(at("/users/{userId}", Administrator, routes!(users::delete_user)))
+        .routes(at("/applications", Administrator, routes!(users::applications, users::create_application)))
+        .routes(at("/applications/{applicationId}", Administrator, routes!(users::delete_application)))
 }
+
+/// The OpenAPI document of all routes.
+fn openapi() -> OpenApi {
+    document::complete(api().into_openapi())
+}
+
+/// This document.
+#[utoipa::path(get, path = "", tag = "Server", responses((status = 200, body = serde_json::Value)))]
+async fn openapi_document() -> impl IntoResponse {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        serde_json::to_string(&openapi()).expect("the document has no map without text keys")
+    });
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
+}
+
+#[cfg(test)]
+mod tests;

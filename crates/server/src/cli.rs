@@ -3,9 +3,13 @@
 pub(crate) mod client;
 mod connection;
 mod execution;
+mod grant;
 mod job;
 mod key;
 mod pool;
+mod query;
+pub(crate) mod show;
+mod user;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use crate::cli::client::{Client, receipts};
+use crate::cli::client::Client;
+use crate::cli::show::receipts;
 use crate::serve::{self, Options, Server};
 
 #[derive(clap::Args)]
@@ -42,21 +43,19 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let server = Server::start(opened, &arguments.listen).await?;
     let base = format!("http://{}", server.address);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let exit = arguments.exit;
-    let until = async move {
-        if exit {
-            drop(stopped.await);
-        } else {
-            serve::asked_to_end().await;
-        }
+    let until = async {
+        // Whichever comes first; a sender that is gone asks for nothing.
+        tokio::select! { Ok(()) = stopped => {}, () = serve::asked_to_end() => {} }
     };
     let serving = tokio::spawn(server.serve(until));
     let shown = show(&Client::new(&base, &key)?, &base, &key, &source).await;
-    if exit || shown.is_err() {
-        drop(stop.send(()));
-        if exit {
-            serving.await??;
+    if arguments.exit || shown.is_err() {
+        if shown.is_ok() {
+            say("\nThis server stops now and its data is removed; without --exit it goes on.")?;
         }
+        // A server that has ended already needs no stop.
+        stop.send(()).unwrap_or_default();
+        serving.await??;
         shown?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -74,12 +73,18 @@ async fn show(client: &Client, base: &str, key: &str, source: &Path) -> anyhow::
     say("\nDELTA: only what has changed since the checkpoint is read and merged.")?;
     execute(client, &pool, &job, "DELTA").await?;
     say(&format!(
-        "\nThe same by REST:\n\n  curl -X POST -H 'Authorization: Bearer {key}' \\\n    \
-         '{base}/integration/api/v2/data-pools/{pool}/data-jobs/{job}/execute?mode=DELTA'\n  \
-         curl -H 'Authorization: Bearer {key}' \\\n    '{base}/integration/api/pools/{pool}/jobs/{job}'\n\n\
-         and in Python:\n\n  import requests\n  requests.post(\n    \
-         \"{base}/integration/api/v2/data-pools/{pool}/data-jobs/{job}/execute?mode=DELTA\",\n    \
-         headers={{'authorization': \"Bearer {key}\"}})"
+        "\nThe same by REST, start and status:\n\n  \
+         export FOREBAY_URL={base} FOREBAY_TOKEN={key}\n  \
+         curl -X POST -H \"Authorization: Bearer $FOREBAY_TOKEN\" \\\n    \
+         \"$FOREBAY_URL/integration/api/v2/data-pools/{pool}/data-jobs/{job}/execute?mode=DELTA\"\n  \
+         curl -H \"Authorization: Bearer $FOREBAY_TOKEN\" \\\n    \
+         \"$FOREBAY_URL/integration/api/pools/{pool}/jobs/{job}\"\n\n\
+         and in Python:\n\n  \
+         import requests\n  \
+         api_key = '{key}'\n  \
+         requests.post(\n    \
+         '{base}/integration/api/v2/data-pools/{pool}/data-jobs/{job}/execute?mode=DELTA',\n    \
+         headers={{'authorization': \"Bearer {{}}\".format(api_key)}})"
     ))
 }
 

@@ -99,17 +99,21 @@ impl Server {
         Ok(Self { address, stop, dispatcher, listener, opened })
     }
 
-    /// Answers until `until` resolves; then running executions are cancelled and waited for.
+    /// Answers until `until` resolves; then what runs is stopped and waited for.
     pub(crate) async fn serve(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let service = crate::api::router(self.opened.engine.clone());
+        let Self { stop, mut dispatcher, listener, opened, .. } = self;
+        let service = crate::api::router(opened.engine.clone());
         let service = ServiceExt::<Request>::into_make_service(service);
         // Not the graceful kind: a client that follows an execution would hold the server up.
         tokio::select! {
-            served = axum::serve(self.listener, service) => served?,
-            () = until => {}
+            served = axum::serve(listener, service) => served?,
+            // A server that runs nothing must not look alive.
+            ended = &mut dispatcher => ended?.context("the queue of executions cannot be read")?,
+            () = until => {
+                stop.request();
+                dispatcher.await??;
+            }
         }
-        self.stop.request();
-        self.dispatcher.await??;
         Ok(())
     }
 }

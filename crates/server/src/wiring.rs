@@ -18,7 +18,8 @@ use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTable, Query, Rows, Warehouse, WarehouseError, WarehouseErrorKind};
 use forebay_engine::{Clock, DataPlane};
 use forebay_warehouse::{DuckDb, Limits};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::task::JoinError;
 
 /// The clock on the wall.
 pub(crate) struct WallClock;
@@ -35,7 +36,8 @@ pub(crate) struct LocalPlane {
     /// Holds a folder for each pool.
     dir: PathBuf,
     limits: Limits,
-    open: Mutex<HashMap<DataPoolId, Arc<DuckDb>>>,
+    /// A pool's file must never be opened twice: whoever comes second waits for the first.
+    open: Mutex<HashMap<DataPoolId, Arc<OnceCell<Arc<DuckDb>>>>>,
 }
 
 impl LocalPlane {
@@ -44,22 +46,26 @@ impl LocalPlane {
     }
 
     async fn warehouse(&self, pool: DataPoolId) -> Result<Arc<DuckDb>, WarehouseError> {
-        // The lock is held while a file is opened: it must never be opened twice.
-        let mut open = self.open.lock().await;
-        if let Some(warehouse) = open.get(&pool) {
+        let cell = Arc::clone(self.open.lock().await.entry(pool).or_default());
+        if let Some(warehouse) = cell.get() {
             return Ok(Arc::clone(warehouse));
         }
-        let dir = self.dir.join(pool.to_string());
-        let limits = self.limits.clone();
-        let opened =
-            tokio::task::spawn_blocking(move || DuckDb::open(&dir, &global_schema(pool), limits)).await;
-        let warehouse = opened.map_err(|error| {
-            WarehouseError::new(WarehouseErrorKind::Internal, "the warehouse could not be opened")
-                .caused_by(error)
-        })??;
-        open.insert(pool, Arc::clone(&warehouse));
-        Ok(warehouse)
+        let (dir, limits) = (self.dir.join(pool.to_string()), self.limits.clone());
+        // A task of its own: a caller that goes away must not leave a half-opened file to the next one.
+        let opening = tokio::spawn(async move {
+            let open = || async {
+                let work = move || DuckDb::open(&dir, &global_schema(pool), limits);
+                tokio::task::spawn_blocking(work).await.map_err(not_opened)?
+            };
+            cell.get_or_try_init(open).await.cloned()
+        });
+        opening.await.map_err(not_opened)?
     }
+}
+
+fn not_opened(error: JoinError) -> WarehouseError {
+    let text = "the warehouse could not be opened";
+    WarehouseError::new(WarehouseErrorKind::Internal, text).caused_by(error)
 }
 
 #[async_trait]

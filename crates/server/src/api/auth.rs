@@ -1,41 +1,119 @@
 //! Who sends a request: `Authorization: Bearer <user key>` or `AppKey <application key>`. The
 //! prefix is part of the credential: a key is refused under the wrong one.
+//!
+//! [`required`] stands before every route but the public ones, so nothing of a request is looked
+//! at before its sender is known.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use forebay_core::access::Caller;
 use forebay_core::error::Error;
+use forebay_core::secret::Secret;
 use forebay_engine::Engine;
 use forebay_store::KeyKind;
 
 use super::problem::Problem;
 
-/// The caller of a request. Every route but the public ones asks for it.
+/// Lets a request pass whose sender is known.
+pub(crate) async fn required(mut request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let engine = request.extensions().get::<Engine>().cloned();
+    let response = match caller(engine, credentials(request.headers())).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    };
+    named(response, route)
+}
+
+/// Lets every request pass: for the public routes.
+pub(crate) async fn public(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    named(next.run(request).await, route)
+}
+
+/// Writes the route's template on the reply, for the log.
+fn named(mut response: Response, route: Option<MatchedPath>) -> Response {
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+async fn caller(
+    engine: Option<Engine>,
+    credentials: Result<(KeyKind, Secret), Problem>,
+) -> Result<Caller, Problem> {
+    let (kind, secret) = credentials?;
+    let engine = engine.ok_or_else(|| Error::internal("a route was built without the engine"))?;
+    Ok(engine.caller_by_key(secret.expose(), kind).await?)
+}
+
+fn credentials(headers: &HeaderMap) -> Result<(KeyKind, Secret), Problem> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Err(Error::Unauthenticated.into());
+    };
+    let Some((prefix, secret)) = value.to_str().ok().and_then(|value| value.trim().split_once(' ')) else {
+        return Err(Problem::MalformedCredentials);
+    };
+    let kind = if prefix.eq_ignore_ascii_case("bearer") {
+        KeyKind::User
+    } else if prefix.eq_ignore_ascii_case("appkey") {
+        KeyKind::Application
+    } else {
+        return Err(Problem::MalformedCredentials);
+    };
+    Ok((kind, Secret::new(secret.trim())))
+}
+
+/// The caller, for a handler.
 pub(crate) struct Auth(pub(crate) Caller);
 
-impl FromRequestParts<Engine> for Auth {
-    type Rejection = Response;
+impl<S: Send + Sync> FromRequestParts<S> for Auth {
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, engine: &Engine) -> Result<Self, Response> {
-        let unauthenticated = || Problem::from(Error::Unauthenticated).into_response();
-        let value = parts.headers.get(header::AUTHORIZATION).ok_or_else(unauthenticated)?;
-        let malformed = || {
-            let text =
-                "The Authorization header must be `Bearer <token>` or `AppKey <key>` (case-insensitive)";
-            (StatusCode::UNAUTHORIZED, text).into_response()
-        };
-        let (prefix, secret) =
-            value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
-        let kind = match prefix.to_ascii_lowercase().as_str() {
-            "bearer" => KeyKind::User,
-            "appkey" => KeyKind::Application,
-            _ => return Err(malformed()),
-        };
-        match engine.caller_by_key(secret.trim(), kind).await {
-            Ok(caller) => Ok(Self(caller)),
-            Err(error) => Err(Problem::from(error).into_response()),
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        // A public route has no caller; a handler that asks for one there gets nothing done.
+        match parts.extensions.get::<Caller>() {
+            Some(caller) => Ok(Self(caller.clone())),
+            None => Err(Error::Unauthenticated.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: Option<&'static str>) -> Result<(KeyKind, String), Problem> {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = value {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        credentials(&headers).map(|(kind, secret)| (kind, secret.expose().to_owned()))
+    }
+
+    #[test]
+    fn the_prefix_is_case_insensitive_and_says_whose_key_it_is() {
+        for value in ["Bearer a=", "bearer a=", "BEARER   a= "] {
+            assert!(matches!(read(Some(value)), Ok((KeyKind::User, secret)) if secret == "a="), "{value}");
+        }
+        for value in ["AppKey a=", "appkey a="] {
+            let read = read(Some(value));
+            assert!(matches!(read, Ok((KeyKind::Application, secret)) if secret == "a="), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_missing_header_and_a_malformed_one_are_told_apart() {
+        assert!(matches!(read(None), Err(Problem::Error(Error::Unauthenticated))));
+        for value in ["", "a=", "Bearer", "Bearer ", "Basic a=", "Bearera= b"] {
+            assert!(matches!(read(Some(value)), Err(Problem::MalformedCredentials)), "{value:?}");
         }
     }
 }

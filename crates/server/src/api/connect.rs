@@ -1,41 +1,69 @@
 //! The calls by which clients find out where they are and who they are.
 
-use axum::Json;
-use axum::extract::State;
-use forebay_core::access::{Role, Subject};
-use forebay_engine::Engine;
-use serde_json::{Value, json};
+mod team;
+mod user;
 
+use axum::Json;
+use forebay_core::access::Role;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub(crate) use self::team::TeamTransport;
+pub(crate) use self::user::UserTransport;
 use super::auth::Auth;
 
 /// The team's name and domain: one server is one team.
 const TEAM: &str = "forebay";
+const TAG: &str = "Connect";
 
-pub(crate) async fn health() -> Json<Value> {
-    Json(json!({"status": "UP", "version": env!("CARGO_PKG_VERSION")}))
+/// What somebody may do in a service.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserServicePermissionsTransport {
+    service_name: &'static str,
+    permissions: Vec<&'static str>,
 }
 
-pub(crate) async fn user(State(_): State<Engine>, Auth(caller): Auth) -> Json<Value> {
-    let id = match caller.subject {
-        Subject::User(id) => id.to_string(),
-        Subject::Application(id) => id.to_string(),
-    };
-    let admin = caller.role == Role::Admin;
-    Json(json!({
-        "id": id, "name": caller.name, "nameOrEmail": caller.name, "email": null,
-        "teamName": TEAM, "teamId": TEAM, "teamDomain": TEAM, "current": true, "active": true,
-        "admin": admin, "member": !admin, "apiToken": null, "token": null,
-    }))
+/// That the server is there.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// Always `UP`: a server that is not up does not answer.
+    status: &'static str,
+    version: &'static str,
 }
 
-pub(crate) async fn permissions(State(_): State<Engine>, Auth(caller): Auth) -> Json<Value> {
+/// Whether the server answers.
+#[utoipa::path(get, path = "", tag = "Server", responses((status = 200, body = Health)))]
+pub(crate) async fn health() -> Json<Health> {
+    Json(Health { status: "UP", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// The caller.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = UserTransport)))]
+pub(crate) async fn caller(Auth(caller): Auth) -> Json<UserTransport> {
+    Json(UserTransport::from(&caller))
+}
+
+/// What the caller may do beyond single data pools.
+#[utoipa::path(
+    get, path = "", tag = TAG, responses((status = 200, body = Vec<UserServicePermissionsTransport>))
+)]
+pub(crate) async fn service_permissions(Auth(caller): Auth) -> Json<Vec<UserServicePermissionsTransport>> {
     let permissions = match caller.role {
         Role::Admin => vec!["CREATE_DATA_POOL", "EDIT_ALL_POOLS", "MANAGE_ALL_POOLS"],
         Role::Member => Vec::new(),
     };
-    Json(json!([{"serviceName": "event-collection", "permissions": permissions}]))
+    Json(vec![UserServicePermissionsTransport { service_name: "event-collection", permissions }])
 }
 
-pub(crate) async fn team(State(_): State<Engine>, Auth(_): Auth) -> Json<Value> {
-    Json(json!({"id": TEAM, "name": TEAM, "domain": TEAM, "active": true, "trackingEnabled": false}))
+/// The team.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = TeamTransport)))]
+pub(crate) async fn team(Auth(_): Auth) -> Json<TeamTransport> {
+    Json(TeamTransport::new())
+}
+
+/// The team, by the path with which a command line finds out what kind of key it has.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = TeamTransport)))]
+pub(crate) async fn cloud_team(Auth(_): Auth) -> Json<TeamTransport> {
+    Json(TeamTransport::new())
 }

@@ -1,204 +1,249 @@
 //! What executions did, as the wire contract tells it: newest first, the error of a failed task at
 //! the top of its messages.
 
+mod transport;
+
 use axum::Json;
-use axum::extract::{Path, Query, RawQuery, State};
+use axum::extract::State;
+use forebay_core::access::Caller;
 use forebay_core::error::{Error, Kind, Result};
-use forebay_core::execution::{Execution, LogLevel, LogMessage};
-use forebay_core::id::{DataJobId, ExecutionId, TaskId};
+use forebay_core::execution::{Execution, LogLevel as Level, Status, TaskExecution};
+use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TaskId};
 use forebay_engine::Engine;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::IntoParams;
 
+pub(crate) use self::transport::{
+    EntityStatus, ExecutionItemTransport, ExecutionItemWithPageTransport, LogMessageTransport,
+    LogMessageWithPageTransport,
+};
 use super::auth::Auth;
+use super::path::Path;
 use super::problem::Reply;
+use super::query_string::{FromQuery, Pairs, Query};
+use super::words::{self, ExecutionType, LogLevel};
 
+const TAG: &str = "Logs";
 /// Entries on a page when the caller does not say.
 const PAGE: u32 = 100;
 /// The most entries on a page.
 const PAGE_LIMIT: u32 = 1000;
 
-#[derive(Deserialize)]
+/// A part of a long list.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Page {
+    /// Entries on a page: 1 to 1000, 100 when missing.
     limit: Option<u32>,
+    /// The page's number, from 0.
     page: Option<u32>,
 }
 
-impl Page {
-    /// The limit and the page's number, from 0.
-    pub(crate) fn bounds(&self) -> Result<(u32, u32)> {
-        let limit = self.limit.unwrap_or(PAGE);
-        if limit == 0 || limit > PAGE_LIMIT {
-            return Err(Error::invalid("limit", format!("must be between 1 and {PAGE_LIMIT}")));
+impl FromQuery for Page {
+    fn from_query(pairs: &Pairs) -> Result<Self> {
+        let page = Self { limit: pairs.number("limit")?, page: pairs.number("page")? };
+        match page.limit {
+            Some(limit) if limit == 0 || limit > PAGE_LIMIT => {
+                Err(Error::invalid("limit", format!("must be between 1 and {PAGE_LIMIT}")))
+            }
+            _ => Ok(page),
         }
-        Ok((limit, self.page.unwrap_or(0)))
     }
 }
 
-fn pages(total: u64, limit: u32) -> u64 {
-    total.div_ceil(u64::from(limit))
+impl Page {
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit.unwrap_or(PAGE)
+    }
+
+    pub(crate) fn number(&self) -> u32 {
+        self.page.unwrap_or(0)
+    }
+
+    fn pages(&self, total: u64) -> u64 {
+        total.div_ceil(u64::from(self.limit()))
+    }
 }
 
-pub(crate) async fn status(
+/// Which entries of an execution are meant.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(crate) struct ItemQuery {
+    /// The execution.
+    #[param(value_type = Uuid, required = true)]
+    execution_id: ExecutionId,
+    /// The job or the task.
+    id: Option<String>,
+    /// The level: TASK or STEP for items, JOB, TASK or STEP for messages; TASK when missing.
+    #[param(rename = "type")]
+    kind: Option<ExecutionType>,
+}
+
+impl FromQuery for ItemQuery {
+    fn from_query(pairs: &Pairs) -> Result<Self> {
+        let execution = pairs.text("executionId")?;
+        Ok(Self {
+            execution_id: execution.ok_or_else(|| Error::invalid("executionId", "is missing"))?.parse()?,
+            id: pairs.text("id")?.map(str::to_owned),
+            kind: pairs.text("type")?.map(|text| words::parse("type", text)).transpose()?,
+        })
+    }
+}
+
+/// Which levels of messages are wanted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub(crate) struct LevelQuery {
+    /// May repeat; every level when missing.
+    #[param(required = false)]
+    log_levels: Vec<LogLevel>,
+}
+
+impl FromQuery for LevelQuery {
+    fn from_query(pairs: &Pairs) -> Result<Self> {
+        let levels = pairs.all("logLevels").map(|text| words::parse("logLevels", text));
+        Ok(Self { log_levels: levels.collect::<Result<_>>()? })
+    }
+}
+
+/// How every data job of a pool stands, those that were never executed too.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = Vec<EntityStatus>)))]
+pub(crate) async fn job_statuses(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path(pool): Path<String>,
-) -> Reply<Json<Value>> {
-    let jobs = engine.data_jobs(&caller, pool.parse()?).await?;
-    Ok(Json(
-        jobs.iter()
-            .map(|(job, latest)| {
-                json!({
-                    "id": job.id,
-                    "status": latest.as_ref().map(|execution| execution.status),
-                    "lastExecutionStartDate": latest.as_ref().map(|execution| execution.queued_at),
-                })
-            })
-            .collect(),
-    ))
+    Path(pool): Path<DataPoolId>,
+) -> Reply<Json<Vec<EntityStatus>>> {
+    let jobs = engine.data_jobs(&caller, pool).await?;
+    Ok(Json(jobs.iter().map(|(job, latest)| EntityStatus::new(job, latest.as_ref())).collect()))
 }
 
-fn item(execution: &Execution, name: &str) -> Value {
-    json!({
-        "id": execution.id, "poolId": execution.pool_id, "executionId": execution.id, "jobId": execution.job_id,
-        "taskId": null, "stepId": null, "schedulingId": null, "name": name, "status": execution.status,
-        "startDate": execution.queued_at, "endDate": execution.finished_at, "type": "JOB",
-        "mode": execution.mode, "executionOrder": 0, "monitored": false,
-    })
-}
-
+/// The executions of a data job, the newest first.
+#[utoipa::path(
+    get, path = "", tag = TAG, params(Page),
+    responses((status = 200, body = ExecutionItemWithPageTransport))
+)]
 pub(crate) async fn executions(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job)): Path<(String, String)>,
+    Path((pool, job)): Path<(DataPoolId, DataJobId)>,
     Query(page): Query<Page>,
-) -> Reply<Json<Value>> {
-    let (pool, job) = (pool.parse()?, job.parse()?);
-    let (limit, number) = page.bounds()?;
-    let (found, total) = engine.executions(&caller, pool, job, limit, number).await?;
+) -> Reply<Json<ExecutionItemWithPageTransport>> {
+    let (found, total) = engine.executions(&caller, pool, job, page.limit(), page.number()).await?;
     let (job, _) = engine.data_job(&caller, pool, job).await?;
-    let items: Vec<Value> = found.iter().map(|execution| item(execution, job.name.as_str())).collect();
-    Ok(Json(json!({"executionItems": items, "numOfPages": pages(total, limit)})))
+    let pool = engine.data_pool(&caller, pool).await?;
+    let item = |execution| ExecutionItemTransport::of_job(execution, pool.name.as_str(), job.name.as_str());
+    let execution_items = found.iter().map(item).collect();
+    Ok(Json(ExecutionItemWithPageTransport { execution_items, num_of_pages: page.pages(total) }))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ItemQuery {
-    execution_id: Option<String>,
-    id: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
+/// An execution of this pool, and no other's.
+async fn execution_in(
+    engine: &Engine,
+    caller: &Caller,
+    pool: DataPoolId,
+    id: ExecutionId,
+) -> Result<(Execution, Vec<TaskExecution>)> {
+    let (execution, tasks) = engine.execution(caller, id).await?;
+    if execution.pool_id == pool {
+        Ok((execution, tasks))
+    } else {
+        Err(Error::not_found(Kind::Execution, id))
+    }
 }
 
-fn execution_id(text: Option<&str>) -> Result<ExecutionId> {
-    text.ok_or_else(|| Error::invalid("executionId", "is missing"))?.parse()
-}
-
-/// The items one level below `id`: tasks of a job, or steps of a task.
-pub(crate) async fn items(
+/// The entries one level below `id`: tasks of a job, or steps of a task.
+#[utoipa::path(
+    get, path = "", tag = TAG, params(ItemQuery),
+    responses((status = 200, body = Vec<ExecutionItemTransport>))
+)]
+pub(crate) async fn execution_items(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path(pool): Path<String>,
+    Path(pool): Path<DataPoolId>,
     Query(query): Query<ItemQuery>,
-) -> Reply<Json<Value>> {
-    let (execution, tasks) = engine.execution(&caller, execution_id(query.execution_id.as_deref())?).await?;
-    if execution.pool_id != pool.parse()? {
-        return Err(Error::not_found(Kind::Execution, execution.id).into());
-    }
-    let base = |status, name: &str, start, end, kind: &str| {
-        json!({
-            "poolId": execution.pool_id, "executionId": execution.id, "jobId": execution.job_id,
-            "schedulingId": null, "name": name, "status": status, "startDate": start, "endDate": end,
-            "type": kind, "mode": execution.mode, "monitored": false,
-        })
-    };
+) -> Reply<Json<Vec<ExecutionItemTransport>>> {
+    let (execution, tasks) = execution_in(&engine, &caller, pool, query.execution_id).await?;
+    let pool = engine.data_pool(&caller, pool).await?;
+    let pool_name = pool.name.as_str();
     let mut items = Vec::new();
-    match query.kind.as_deref() {
-        None | Some("TASK") => {
-            if let Some(id) = query.id.as_deref()
+    match query.kind {
+        None | Some(ExecutionType::Task) => {
+            if let Some(id) = &query.id
                 && id.parse::<DataJobId>()? != execution.job_id
             {
                 return Err(Error::not_found(Kind::DataJob, id).into());
             }
             for task in &tasks {
-                let mut item = base(task.status, &task.name, task.started_at, task.finished_at, "TASK");
-                item["id"] = json!(format!("{}-{}", execution.id, task.task_id));
-                item["taskId"] = json!(task.task_id);
-                item["executionOrder"] = json!(task.position);
-                items.push(item);
+                items.push(ExecutionItemTransport::of_task(&execution, pool_name, task));
             }
         }
-        Some("STEP") => {
-            let id = query.id.unwrap_or_default();
-            let task = tasks
-                .iter()
-                .find(|task| task.task_id.to_string() == id)
-                .ok_or_else(|| Error::not_found(Kind::Task, &id))?;
+        Some(ExecutionType::Step) => {
+            let id =
+                query.id.as_deref().ok_or_else(|| Error::invalid("id", "is missing; send the task's"))?;
+            let id: TaskId = id.parse()?;
+            let task = tasks.iter().find(|task| task.task_id == id);
+            let task = task.ok_or_else(|| Error::not_found(Kind::Task, id))?;
             for step in &task.steps {
-                let mut item = base(step.status, &step.name, step.started_at, step.finished_at, "STEP");
-                let step_id = format!("{}-{}", task.task_id, step.position);
-                item["id"] = json!(format!("{}-{step_id}", execution.id));
-                item["taskId"] = json!(task.task_id);
-                item["stepId"] = json!(step_id);
-                item["executionOrder"] = json!(step.position);
-                items.push(item);
+                items.push(ExecutionItemTransport::of_step(&execution, pool_name, task, step));
             }
         }
-        Some(_) => return Err(Error::invalid("type", "must be TASK or STEP").into()),
+        Some(ExecutionType::Schedule | ExecutionType::Job) => {
+            return Err(Error::invalid("type", "must be TASK or STEP").into());
+        }
     }
-    Ok(Json(Value::Array(items)))
-}
-
-pub(crate) fn log_view(message: &LogMessage) -> Value {
-    json!({
-        "id": message.id,
-        "executionItemId": match message.task_id {
-            Some(task) => format!("{}-{task}", message.execution_id),
-            None => message.execution_id.to_string(),
-        },
-        "taskId": message.task_id, "level": message.level, "date": message.at, "logMessage": message.text,
-        "logTranslationCode": message.code, "logTranslationParameters": [],
-    })
-}
-
-fn level(text: &str) -> Result<LogLevel> {
-    match text {
-        "DEBUG" => Ok(LogLevel::Debug),
-        "INFO" => Ok(LogLevel::Info),
-        "WARNING" => Ok(LogLevel::Warning),
-        "ERROR" => Ok(LogLevel::Error),
-        _ => Err(Error::invalid("logLevels", "must be DEBUG, INFO, WARNING or ERROR")),
-    }
+    Ok(Json(items))
 }
 
 /// The messages of a task, or of the whole execution when `type` is JOB.
-pub(crate) async fn detail(
+#[utoipa::path(
+    get, path = "", tag = TAG, params(ItemQuery, LevelQuery, Page),
+    responses((status = 200, body = LogMessageWithPageTransport))
+)]
+pub(crate) async fn execution_messages(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path(pool): Path<String>,
+    Path(pool): Path<DataPoolId>,
     Query(query): Query<ItemQuery>,
+    Query(levels): Query<LevelQuery>,
     Query(page): Query<Page>,
-    RawQuery(raw): RawQuery,
-) -> Reply<Json<Value>> {
-    let id = execution_id(query.execution_id.as_deref())?;
-    let (execution, _) = engine.execution(&caller, id).await?;
-    if execution.pool_id != pool.parse()? {
-        return Err(Error::not_found(Kind::Execution, id).into());
-    }
-    // A step's id begins with its task's, whose messages are the finest there are.
-    let task: Option<TaskId> = match query.kind.as_deref() {
-        Some("JOB") => None,
-        _ => query.id.as_deref().map(|id| id.get(..36).unwrap_or(id).parse()).transpose()?,
+) -> Reply<Json<LogMessageWithPageTransport>> {
+    let (execution, tasks) = execution_in(&engine, &caller, pool, query.execution_id).await?;
+    let task = match query.kind {
+        Some(ExecutionType::Job | ExecutionType::Schedule) => None,
+        // A step's id begins with its task's, whose messages are the finest there are.
+        None | Some(ExecutionType::Task | ExecutionType::Step) => {
+            let id =
+                query.id.as_deref().map(|id| id.get(..36).unwrap_or(id).parse::<TaskId>()).transpose()?;
+            match id {
+                Some(id) => Some(
+                    tasks
+                        .iter()
+                        .find(|task| task.task_id == id)
+                        .ok_or_else(|| Error::not_found(Kind::Task, id))?,
+                ),
+                None => None,
+            }
+        }
     };
-    // The parameter repeats, which a map of the query would lose.
-    let levels = raw
-        .unwrap_or_default()
-        .split('&')
-        .filter_map(|pair| pair.strip_prefix("logLevels="))
-        .map(level)
-        .collect::<Result<Vec<_>>>()?;
-    let (limit, number) = page.bounds()?;
-    let (messages, total) = engine.log_messages(&caller, id, task, &levels, limit, number).await?;
-    let messages: Vec<Value> = messages.iter().map(log_view).collect();
-    Ok(Json(json!({"logMessages": messages, "numOfPages": pages(total, limit)})))
+    let wanted: Vec<Level> = levels.log_levels.into_iter().map(Level::from).collect();
+    let task_id = task.map(|task| task.task_id);
+    let (messages, total) =
+        engine.log_messages(&caller, execution.id, task_id, &wanted, page.limit(), page.number()).await?;
+    let mut log_messages: Vec<LogMessageTransport> = messages.iter().map(LogMessageTransport::from).collect();
+    if let Some(task) = task
+        && task.status == Status::Fail
+        && wanted.is_empty()
+        && page.number() == 0
+    {
+        lead_with_the_error(&mut log_messages, &execution, task);
+    }
+    Ok(Json(LogMessageWithPageTransport { log_messages, num_of_pages: page.pages(total) }))
+}
+
+/// Clients show the first message as the reason of the failure. It mostly is the newest; not where
+/// the end of the server ended the task, which nobody could log.
+fn lead_with_the_error(messages: &mut Vec<LogMessageTransport>, execution: &Execution, task: &TaskExecution) {
+    match messages.iter().position(LogMessageTransport::is_error) {
+        Some(place) => messages[..=place].rotate_right(1),
+        None => messages.insert(0, LogMessageTransport::of_failure(execution, task)),
+    }
 }

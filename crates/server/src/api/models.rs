@@ -1,225 +1,243 @@
-//! Data models by our own API, and the loads of a job as `DataModelExecutionTransport`.
+//! Data models by Forebay's own API: tables of a pool that are published together.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use forebay_core::Timestamp;
 use forebay_core::error::{Error, Result};
-use forebay_core::id::ModelTableId;
-use forebay_core::job::{Activation, ModelLoad, TableChoice, Task, TaskKind};
+use forebay_core::id::{DataConnectionId, DataModelId, DataPoolId, ModelTableId};
 use forebay_core::model::{DataModel, ForeignKey, ModelTable};
 use forebay_core::name::{Identifier, Name};
 use forebay_engine::Engine;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::Auth;
 use super::body::Body;
+use super::path::Path;
+use super::pools::name;
 use super::problem::Reply;
 
-#[derive(Deserialize)]
+const TAG: &str = "Data models";
+
+/// A data model.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ModelBody {
+pub(crate) struct ModelView {
+    #[schema(value_type = Uuid)]
+    id: DataModelId,
+    #[schema(value_type = Uuid)]
+    pool_id: DataPoolId,
     name: String,
-    tables: Vec<TableBody>,
-    #[serde(default)]
-    foreign_keys: Vec<ForeignKeyBody>,
+    tables: Vec<ModelTableView>,
+    foreign_keys: Vec<ForeignKeyView>,
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
 }
 
-#[derive(Deserialize)]
+/// A table of a data model.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TableBody {
+pub(crate) struct ModelTableView {
+    #[schema(value_type = Uuid)]
+    id: ModelTableId,
+    /// The table of the pool.
     name: String,
     alias: Option<String>,
-    connection_id: Option<String>,
-    #[serde(default)]
+    /// What the model calls it.
+    alias_or_name: String,
+    /// Whose schema the table lies in; null is the global one.
+    #[schema(value_type = Option<Uuid>)]
+    connection_id: Option<DataConnectionId>,
     primary_key: Vec<String>,
 }
 
-/// `source` and `target` are the aliases, or else the names, of tables of the model.
-#[derive(Deserialize)]
+/// A 1:N relation between two tables of a data model.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct ForeignKeyBody {
-    source: String,
-    target: String,
+pub(crate) struct ForeignKeyView {
+    /// The table on the 1 side.
+    #[schema(value_type = Uuid)]
+    source_table_id: ModelTableId,
+    /// The table on the N side.
+    #[schema(value_type = Uuid)]
+    target_table_id: ModelTableId,
     columns: Vec<ColumnPair>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ColumnPair {
+/// Two columns that belong together.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct ColumnPair {
     source: String,
     target: String,
 }
 
-impl ModelBody {
-    fn into_parts(self) -> Result<(Name, Vec<ModelTable>, Vec<ForeignKey>)> {
-        let mut tables = Vec::new();
-        for table in self.tables {
-            let key = table.primary_key.iter().map(|column| Identifier::parse("tables.primaryKey", column));
-            tables.push(ModelTable {
-                id: ModelTableId::random(),
-                connection_id: table.connection_id.as_deref().map(str::parse).transpose()?,
-                table: Identifier::parse("tables.name", &table.name)?,
-                alias: table
-                    .alias
-                    .as_deref()
-                    .map(|alias| Identifier::parse("tables.alias", alias))
-                    .transpose()?,
-                primary_key: key.collect::<Result<_>>()?,
-            });
+impl From<&DataModel> for ModelView {
+    fn from(model: &DataModel) -> Self {
+        Self {
+            id: model.id,
+            pool_id: model.pool_id,
+            name: model.name.to_string(),
+            tables: model.tables.iter().map(ModelTableView::from).collect(),
+            foreign_keys: model.foreign_keys.iter().map(ForeignKeyView::from).collect(),
+            created_at: model.created_at,
         }
-        let named = |field: &str, name: &str| {
-            tables
-                .iter()
-                .find(|table| table.alias_or_name().as_str() == name)
-                .map(|table| table.id)
-                .ok_or_else(|| Error::invalid(field, format!("`{name}` is no table of the model")))
-        };
-        let mut foreign_keys = Vec::new();
-        for key in &self.foreign_keys {
-            let pairs = key.columns.iter().map(|pair| {
-                Ok((
-                    Identifier::parse("foreignKeys.columns.source", &pair.source)?,
-                    Identifier::parse("foreignKeys.columns.target", &pair.target)?,
-                ))
-            });
-            foreign_keys.push(ForeignKey {
-                source: named("foreignKeys.source", &key.source)?,
-                target: named("foreignKeys.target", &key.target)?,
-                columns: pairs.collect::<Result<_>>()?,
-            });
-        }
-        Ok((Name::parse("name", &self.name)?, tables, foreign_keys))
     }
 }
 
-fn view(model: &DataModel) -> Value {
-    let tables: Vec<Value> = model
-        .tables
-        .iter()
-        .map(|table| {
-            json!({
-                "id": table.id, "name": table.table, "alias": table.alias, "aliasOrName": table.alias_or_name(),
-                "connectionId": table.connection_id, "primaryKey": table.primary_key,
-            })
-        })
-        .collect();
-    let foreign_keys: Vec<Value> = model
-        .foreign_keys
-        .iter()
-        .map(|key| {
-            let pairs: Vec<Value> = key
-                .columns
-                .iter()
-                .map(|(source, target)| json!({"source": source, "target": target}))
-                .collect();
-            json!({"sourceTableId": key.source, "targetTableId": key.target, "columns": pairs})
-        })
-        .collect();
-    json!({
-        "id": model.id, "poolId": model.pool_id, "name": model.name, "tables": tables,
-        "foreignKeys": foreign_keys, "createdAt": model.created_at,
-    })
-}
-
-pub(crate) async fn list(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path(pool): Path<String>,
-) -> Reply<Json<Value>> {
-    Ok(Json(engine.data_models(&caller, pool.parse()?).await?.iter().map(view).collect()))
-}
-
-pub(crate) async fn create(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path(pool): Path<String>,
-    Body(body): Body<ModelBody>,
-) -> Reply<(StatusCode, Json<Value>)> {
-    let (name, tables, foreign_keys) = body.into_parts()?;
-    let model = engine.create_data_model(&caller, pool.parse()?, name, tables, foreign_keys).await?;
-    Ok((StatusCode::CREATED, Json(view(&model))))
-}
-
-pub(crate) async fn show(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path((pool, id)): Path<(String, String)>,
-) -> Reply<Json<Value>> {
-    Ok(Json(view(&engine.data_model(&caller, pool.parse()?, id.parse()?).await?)))
-}
-
-pub(crate) async fn delete(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path((pool, id)): Path<(String, String)>,
-) -> Reply<StatusCode> {
-    engine.delete_data_model(&caller, pool.parse()?, id.parse()?).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LoadBody {
-    data_model_id: Option<String>,
-    tables: Option<Vec<LoadTable>>,
-    partial_load: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct LoadTable {
-    id: Option<String>,
-}
-
-fn load_transport(task: &Task, load: &ModelLoad) -> Value {
-    let tables = match &load.tables {
-        TableChoice::All => Value::Null,
-        TableChoice::Only(tables) => tables.iter().map(|id| json!({"id": id, "selected": true})).collect(),
-    };
-    json!({
-        "id": task.id, "dataModelId": load.data_model_id, "jobId": task.job_id,
-        "disabled": task.activation == Activation::Disabled, "dataModelName": task.name, "tables": tables,
-        "partialLoad": matches!(load.tables, TableChoice::Only(_)),
-    })
-}
-
-pub(crate) async fn loads(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path((pool, job)): Path<(String, String)>,
-) -> Reply<Json<Value>> {
-    let tasks = engine.tasks(&caller, pool.parse()?, job.parse()?).await?;
-    let loads = tasks.iter().filter_map(|task| match &task.kind {
-        TaskKind::DataModelLoad(load) => Some(load_transport(task, load)),
-        TaskKind::Extraction(_) | TaskKind::Transformation(_) => None,
-    });
-    Ok(Json(loads.collect()))
-}
-
-pub(crate) async fn create_load(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path((pool, job)): Path<(String, String)>,
-    Body(body): Body<LoadBody>,
-) -> Reply<Json<Value>> {
-    let model = body.data_model_id.ok_or_else(|| Error::invalid("dataModelId", "is missing"))?;
-    let tables = match (body.partial_load, body.tables) {
-        (Some(true), Some(tables)) => {
-            let ids = tables.iter().filter_map(|table| table.id.as_deref()).map(str::parse);
-            TableChoice::Only(ids.collect::<Result<_>>()?)
+impl From<&ModelTable> for ModelTableView {
+    fn from(table: &ModelTable) -> Self {
+        Self {
+            id: table.id,
+            name: table.table.to_string(),
+            alias: table.alias.as_ref().map(Identifier::to_string),
+            alias_or_name: table.alias_or_name().to_string(),
+            connection_id: table.connection_id,
+            primary_key: table.primary_key.iter().map(Identifier::to_string).collect(),
         }
-        _ => TableChoice::All,
-    };
-    let load = ModelLoad { data_model_id: model.parse()?, tables };
-    let task = engine.create_model_load(&caller, pool.parse()?, job.parse()?, load.clone()).await?;
-    Ok(Json(load_transport(&task, &load)))
+    }
 }
 
-pub(crate) async fn delete_load(
+impl From<&ForeignKey> for ForeignKeyView {
+    fn from(key: &ForeignKey) -> Self {
+        let pair = |(source, target): &(Identifier, Identifier)| ColumnPair {
+            source: source.to_string(),
+            target: target.to_string(),
+        };
+        Self {
+            source_table_id: key.source,
+            target_table_id: key.target,
+            columns: key.columns.iter().map(pair).collect(),
+        }
+    }
+}
+
+/// A data model to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ModelRequest {
+    /// 1 to 100 characters.
+    name: Option<String>,
+    tables: Option<Vec<ModelTableRequest>>,
+    foreign_keys: Option<Vec<ForeignKeyRequest>>,
+}
+
+/// A table of the pool.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ModelTableRequest {
+    name: Option<String>,
+    alias: Option<String>,
+    /// Whose schema the table lies in; null is the global one.
+    connection_id: Option<String>,
+    /// Checked when the model is loaded.
+    primary_key: Option<Vec<String>>,
+}
+
+/// A 1:N relation. `source` (the 1 side) and `target` (the N side) are the aliases, or else the
+/// names, of tables of the model.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct ForeignKeyRequest {
+    source: Option<String>,
+    target: Option<String>,
+    columns: Option<Vec<ColumnPair>>,
+}
+
+fn needed<'text>(field: &str, text: Option<&'text String>) -> Result<&'text str> {
+    text.map(String::as_str).ok_or_else(|| Error::invalid(field, "is missing"))
+}
+
+impl ModelTableRequest {
+    fn into_table(self) -> Result<ModelTable> {
+        let key = self.primary_key.unwrap_or_default();
+        let key = key.iter().map(|column| Identifier::parse("tables.primaryKey", column));
+        Ok(ModelTable {
+            id: ModelTableId::random(),
+            connection_id: self.connection_id.as_deref().map(str::parse).transpose()?,
+            table: Identifier::parse("tables.name", needed("tables.name", self.name.as_ref())?)?,
+            alias: self.alias.as_deref().map(|alias| Identifier::parse("tables.alias", alias)).transpose()?,
+            primary_key: key.collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl ForeignKeyRequest {
+    fn into_key(self, tables: &[ModelTable]) -> Result<ForeignKey> {
+        let named = |field: &str, text: Option<&String>| {
+            let name = needed(field, text)?;
+            let table = tables.iter().find(|table| table.alias_or_name().as_str() == name);
+            table
+                .map(|table| table.id)
+                .ok_or_else(|| Error::invalid(field, format!("`{name}` is no table of the model")))
+        };
+        let mut columns = Vec::new();
+        for pair in self.columns.unwrap_or_default() {
+            columns.push((
+                Identifier::parse("foreignKeys.columns.source", &pair.source)?,
+                Identifier::parse("foreignKeys.columns.target", &pair.target)?,
+            ));
+        }
+        Ok(ForeignKey {
+            source: named("foreignKeys.source", self.source.as_ref())?,
+            target: named("foreignKeys.target", self.target.as_ref())?,
+            columns,
+        })
+    }
+}
+
+impl ModelRequest {
+    fn into_parts(self) -> Result<(Name, Vec<ModelTable>, Vec<ForeignKey>)> {
+        let name = name(self.name.as_deref())?;
+        let tables = self.tables.ok_or_else(|| Error::invalid("tables", "is missing"))?;
+        let tables = tables.into_iter().map(ModelTableRequest::into_table).collect::<Result<Vec<_>>>()?;
+        let keys = self.foreign_keys.unwrap_or_default();
+        let keys = keys.into_iter().map(|key| key.into_key(&tables)).collect::<Result<_>>()?;
+        Ok((name, tables, keys))
+    }
+}
+
+/// The data models of a pool.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = Vec<ModelView>)))]
+pub(crate) async fn data_models(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job, task)): Path<(String, String, String)>,
+    Path(pool): Path<DataPoolId>,
+) -> Reply<Json<Vec<ModelView>>> {
+    Ok(Json(engine.data_models(&caller, pool).await?.iter().map(ModelView::from).collect()))
+}
+
+/// Makes a data model.
+#[utoipa::path(
+    post, path = "", tag = TAG, request_body = ModelRequest, responses((status = 201, body = ModelView))
+)]
+pub(crate) async fn create_data_model(
+    State(engine): State<Engine>,
+    Auth(caller): Auth,
+    Path(pool): Path<DataPoolId>,
+    Body(body): Body<ModelRequest>,
+) -> Reply<(StatusCode, Json<ModelView>)> {
+    let (name, tables, foreign_keys) = body.into_parts()?;
+    let model = engine.create_data_model(&caller, pool, name, tables, foreign_keys).await?;
+    Ok((StatusCode::CREATED, Json(ModelView::from(&model))))
+}
+
+/// A data model.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = ModelView)))]
+pub(crate) async fn data_model(
+    State(engine): State<Engine>,
+    Auth(caller): Auth,
+    Path((pool, id)): Path<(DataPoolId, DataModelId)>,
+) -> Reply<Json<ModelView>> {
+    Ok(Json(ModelView::from(&engine.data_model(&caller, pool, id).await?)))
+}
+
+/// Deletes a data model that no data job loads.
+#[utoipa::path(delete, path = "", tag = TAG, responses((status = 204)))]
+pub(crate) async fn delete_data_model(
+    State(engine): State<Engine>,
+    Auth(caller): Auth,
+    Path((pool, id)): Path<(DataPoolId, DataModelId)>,
 ) -> Reply<StatusCode> {
-    engine.delete_task(&caller, pool.parse()?, job.parse()?, &task).await?;
+    engine.delete_data_model(&caller, pool, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

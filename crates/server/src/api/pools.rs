@@ -1,80 +1,162 @@
 //! Data pools, as `DataPoolTransport`.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use forebay_core::Timestamp;
 use forebay_core::access::Subject;
-use forebay_core::error::Error;
+use forebay_core::error::{Error, Result};
+use forebay_core::id::DataPoolId;
 use forebay_core::name::Name;
 use forebay_core::pool::DataPool;
 use forebay_engine::Engine;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::auth::Auth;
 use super::body::Body;
+use super::path::Path;
 use super::problem::Reply;
 
-/// What a client may set; the other fields of the transport are the server's.
-#[derive(Deserialize)]
-pub(crate) struct PoolBody {
+const TAG: &str = "Data pools";
+
+/// A data pool. What Forebay does not have is null, false or empty.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DataPoolTransport {
+    permissions: Vec<String>,
+    #[schema(value_type = Uuid)]
+    id: DataPoolId,
+    name: String,
+    description: Option<String>,
+    /// When the pool was made.
+    #[schema(value_type = i64)]
+    time_stamp: Timestamp,
+    configuration_status: &'static str,
+    locked: bool,
+    content_id: Option<String>,
+    content_version: Option<i32>,
+    tags: Vec<TagTransport>,
+    original_id: Option<String>,
+    monitoring_target: bool,
+    custom_monitoring_target: bool,
+    custom_monitoring_target_active: bool,
+    exported: bool,
+    monitoring_message_columns_migrated: bool,
+    creator_user_id: String,
+    object_id: Option<String>,
+}
+
+/// A label.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TagTransport {
     name: Option<String>,
+}
+
+impl From<&DataPool> for DataPoolTransport {
+    fn from(pool: &DataPool) -> Self {
+        Self {
+            permissions: Vec::new(),
+            id: pool.id,
+            name: pool.name.to_string(),
+            description: pool.description.clone(),
+            time_stamp: pool.created_at,
+            configuration_status: "CONFIGURED",
+            locked: false,
+            content_id: None,
+            content_version: None,
+            tags: Vec::new(),
+            original_id: None,
+            monitoring_target: false,
+            custom_monitoring_target: false,
+            custom_monitoring_target_active: false,
+            exported: false,
+            monitoring_message_columns_migrated: false,
+            creator_user_id: match pool.created_by {
+                Subject::User(id) => id.to_string(),
+                Subject::Application(id) => id.to_string(),
+            },
+            object_id: None,
+        }
+    }
+}
+
+/// What a client may set of a data pool; the other fields of its transport are the server's and ignored.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct DataPoolRequest {
+    /// 1 to 100 characters; null leaves it.
+    name: Option<String>,
+    /// Null leaves it.
     description: Option<String>,
 }
 
-fn transport(pool: &DataPool) -> Value {
-    let creator = match pool.created_by {
-        Subject::User(id) => id.to_string(),
-        Subject::Application(id) => id.to_string(),
-    };
-    json!({
-        "id": pool.id, "name": pool.name, "description": pool.description,
-        "timeStamp": pool.created_at, "configurationStatus": "CONFIGURED", "locked": false,
-        "contentId": null, "contentVersion": null, "tags": [], "originalId": null,
-        "monitoringTarget": false, "customMonitoringTarget": false, "customMonitoringTargetActive": false,
-        "exported": false, "monitoringMessageColumnsMigrated": false, "creatorUserId": creator,
-        "objectId": null, "permissions": [],
-    })
+/// A name that must be there.
+pub(crate) fn name(text: Option<&str>) -> Result<Name> {
+    Name::parse("name", text.ok_or_else(|| Error::invalid("name", "is missing"))?)
 }
 
-pub(crate) async fn list(State(engine): State<Engine>, Auth(caller): Auth) -> Reply<Json<Value>> {
-    Ok(Json(engine.data_pools(&caller).await?.iter().map(transport).collect()))
+/// A name that null leaves as it is.
+pub(crate) fn new_name(text: Option<&str>) -> Result<Option<Name>> {
+    text.map(|text| Name::parse("name", text)).transpose()
 }
 
-pub(crate) async fn create(
+/// The data pools the caller may see.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = Vec<DataPoolTransport>)))]
+pub(crate) async fn data_pools(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Body(body): Body<PoolBody>,
-) -> Reply<Json<Value>> {
-    let name =
-        Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
-    Ok(Json(transport(&engine.create_data_pool(&caller, name, body.description).await?)))
+) -> Reply<Json<Vec<DataPoolTransport>>> {
+    Ok(Json(engine.data_pools(&caller).await?.iter().map(DataPoolTransport::from).collect()))
 }
 
-pub(crate) async fn show(
+/// Makes a data pool. Members may, too, whom a grant for all pools lets edit.
+#[utoipa::path(
+    post, path = "", tag = TAG, request_body = DataPoolRequest,
+    responses((status = 200, body = DataPoolTransport))
+)]
+pub(crate) async fn create_data_pool(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path(pool): Path<String>,
-) -> Reply<Json<Value>> {
-    Ok(Json(transport(&engine.data_pool(&caller, pool.parse()?).await?)))
+    Body(body): Body<DataPoolRequest>,
+) -> Reply<Json<DataPoolTransport>> {
+    let name = name(body.name.as_deref())?;
+    let pool = engine.create_data_pool(&caller, name, body.description).await?;
+    Ok(Json(DataPoolTransport::from(&pool)))
 }
 
-pub(crate) async fn update(
+/// A data pool.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = DataPoolTransport)))]
+pub(crate) async fn data_pool(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path(pool): Path<String>,
-    Body(body): Body<PoolBody>,
-) -> Reply<Json<Value>> {
-    let name = body.name.as_deref().map(|name| Name::parse("name", name)).transpose()?;
-    let pool = engine.update_data_pool(&caller, pool.parse()?, name, body.description).await?;
-    Ok(Json(transport(&pool)))
+    Path(pool): Path<DataPoolId>,
+) -> Reply<Json<DataPoolTransport>> {
+    Ok(Json(DataPoolTransport::from(&engine.data_pool(&caller, pool).await?)))
 }
 
-pub(crate) async fn delete(
+/// Changes a data pool.
+#[utoipa::path(
+    put, path = "", tag = TAG, request_body = DataPoolRequest,
+    responses((status = 200, body = DataPoolTransport))
+)]
+pub(crate) async fn update_data_pool(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path(pool): Path<String>,
+    Path(pool): Path<DataPoolId>,
+    Body(body): Body<DataPoolRequest>,
+) -> Reply<Json<DataPoolTransport>> {
+    let name = new_name(body.name.as_deref())?;
+    let pool = engine.update_data_pool(&caller, pool, name, body.description).await?;
+    Ok(Json(DataPoolTransport::from(&pool)))
+}
+
+/// Deletes a data pool with everything in it.
+#[utoipa::path(delete, path = "", tag = TAG, responses((status = 204)))]
+pub(crate) async fn delete_data_pool(
+    State(engine): State<Engine>,
+    Auth(caller): Auth,
+    Path(pool): Path<DataPoolId>,
 ) -> Reply<StatusCode> {
-    engine.delete_data_pool(&caller, pool.parse()?).await?;
+    engine.delete_data_pool(&caller, pool).await?;
     Ok(StatusCode::NO_CONTENT)
 }

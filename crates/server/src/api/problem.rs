@@ -1,81 +1,236 @@
-//! Turns an error into a reply: one exhaustive match for status and code, one body for every route.
+//! Turns whatever goes wrong into a reply: one exhaustive match for status and code, one function
+//! that packs the body.
+//!
+//! A handler's error travels as a reply without a body that carries the [`Problem`]. The body is
+//! written by [`Problem::pack`] at the very outside, where the request's id and the family of the
+//! route are known, so no error can reach a client in another shape.
 
+mod body;
+
+use std::sync::Arc;
+
+use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use forebay_core::error::Error;
-use serde_json::{Value, json};
+
+use self::body::FieldError;
+pub(crate) use self::body::{ContractError, Family, ProblemDetails, Unauthorized};
 
 /// An error on its way to a client.
 #[derive(Debug)]
-pub(crate) struct Problem(Error);
+pub(crate) enum Problem {
+    Error(Error),
+    /// The `Authorization` header is there and cannot be read.
+    MalformedCredentials,
+    /// The path is there, but not for this method.
+    MethodNotAllowed {
+        /// The methods there are, as the `Allow` header writes them.
+        allowed: String,
+    },
+    BodyTooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+}
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self(error)
+        Self::Error(error)
     }
 }
 
+/// What a handler answers.
 pub(crate) type Reply<T> = Result<T, Problem>;
 
-/// Marks a reply as a problem, so that our own routes can say `application/problem+json`.
-#[derive(Clone, Copy)]
-pub(crate) struct IsProblem;
+struct Outline {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let (status, code, title) = match &self.0 {
-            Error::NotFound { .. } => (StatusCode::NOT_FOUND, "GENERAL_NOTFOUND_PATH", "Not found"),
-            Error::Invalid { .. } => {
-                (StatusCode::BAD_REQUEST, "GENERAL_PARAMETER_MISSMATCH", "Invalid request")
+impl Problem {
+    fn outline(&self) -> Outline {
+        let (status, code, title) = match self {
+            Self::Error(Error::NotFound { .. }) => (404, "GENERAL_NOTFOUND_PATH", "Not found"),
+            Self::Error(Error::Invalid { .. }) => (400, "GENERAL_PARAMETER_MISSMATCH", "Invalid request"),
+            Self::Error(Error::Refused { .. }) => (400, "GENERAL_REFUSED", "Refused"),
+            Self::Error(Error::Conflict { .. }) => (409, "GENERAL_CONFLICT", "Conflict"),
+            Self::Error(Error::ExecutionIsLive { .. }) => (409, "EXECUTION_IS_LIVE", "Already running"),
+            Self::Error(Error::Unauthenticated) | Self::MalformedCredentials => {
+                (401, "GENERAL_UNAUTHORIZED", "Unauthorized")
             }
-            Error::Refused { .. } => (StatusCode::BAD_REQUEST, "GENERAL_REFUSED", "Refused"),
-            Error::Conflict { .. } => (StatusCode::CONFLICT, "GENERAL_CONFLICT", "Conflict"),
-            Error::ExecutionIsLive { .. } => (StatusCode::CONFLICT, "EXECUTION_IS_LIVE", "Already running"),
-            Error::Unauthenticated => {
-                // The body that the common error catalogue gives for missing credentials.
-                return (StatusCode::UNAUTHORIZED, axum::Json(json!({"error": "Unauthorized"})))
-                    .into_response();
+            Self::Error(Error::Forbidden(_)) => (403, "ADMIN_ACCESS_ERROR", "No permission"),
+            Self::Error(Error::Unavailable { .. }) => (503, "GENERAL_UNAVAILABLE", "Unavailable"),
+            Self::Error(Error::Internal { .. }) => (500, "ADMIN_FATAL_ERROR", "Internal error"),
+            Self::MethodNotAllowed { .. } => (405, "GENERAL_METHOD_NOT_ALLOWED", "Method not allowed"),
+            Self::BodyTooLarge { .. } => (413, "LIMIT_SIZE_EXCEEDED", "Body too large"),
+        };
+        let status = StatusCode::from_u16(status).expect("the codes above are valid");
+        Outline { status, code, title }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Error(error) => error.to_string(),
+            Self::MalformedCredentials => {
+                "The Authorization header must be `Bearer <token>` or `AppKey <key>` (case-insensitive)"
+                    .to_owned()
             }
-            Error::Forbidden(_) => (StatusCode::FORBIDDEN, "ADMIN_ACCESS_ERROR", "No permission"),
-            Error::Unavailable { .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "GENERAL_UNAVAILABLE", "Unavailable")
+            Self::MethodNotAllowed { allowed } => {
+                format!("this path does not take the method; it takes {}", allowed.replace(',', ", "))
             }
-            Error::Internal { .. } => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "ADMIN_FATAL_ERROR", "Internal error")
+            Self::BodyTooLarge { limit } => {
+                format!("the body has more than {limit} bytes; send it in smaller parts")
+            }
+        }
+    }
+
+    /// The reply for the client. What the server is to blame for is logged here, once.
+    pub(crate) fn pack(&self, family: Family, request_id: &str) -> Response {
+        let Outline { status, code, title } = self.outline();
+        let detail = self.detail();
+        if let (Self::Error(error), true) = (self, status.is_server_error()) {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(request.id = request_id, error, "a request failed");
+        }
+        let mut errors = Vec::new();
+        let mut execution_id = None;
+        match self {
+            Self::Error(Error::Invalid { field, reason }) => {
+                errors.push(FieldError { attribute: field.clone(), error: reason.clone(), error_code: code });
+            }
+            Self::Error(Error::ExecutionIsLive { execution, .. }) => {
+                execution_id = Some(execution.to_string());
+            }
+            Self::Error(_)
+            | Self::MalformedCredentials
+            | Self::MethodNotAllowed { .. }
+            | Self::BodyTooLarge { .. } => {}
+        }
+        let mut response = match (family, self) {
+            (Family::Contract, Self::Error(Error::Unauthenticated)) => {
+                (status, Json(Unauthorized { error: "Unauthorized" })).into_response()
+            }
+            (Family::Contract, Self::MalformedCredentials) => (status, detail).into_response(),
+            (Family::Contract, _) => {
+                // The stream client reads these two and nothing else.
+                let (reference, message) = match status.is_server_error() {
+                    true => (Some(request_id.to_owned()), Some(detail.clone())),
+                    false => (None, None),
+                };
+                let status_number = status.as_u16();
+                let body = ContractError {
+                    title,
+                    status: status_number,
+                    detail,
+                    error_code: code,
+                    errors,
+                    execution_id,
+                    reference,
+                    message,
+                };
+                (status, Json(body)).into_response()
+            }
+            (Family::Own, _) => {
+                let media_type = HeaderValue::from_static(family.media_type());
+                let body = ProblemDetails {
+                    kind: "about:blank",
+                    title,
+                    status: status.as_u16(),
+                    detail,
+                    error_code: code,
+                    request_id: request_id.to_owned(),
+                    errors,
+                    execution_id,
+                };
+                (status, [(header::CONTENT_TYPE, media_type)], Json(body)).into_response()
             }
         };
-        let reference = forebay_core::id::LogMessageId::random().to_string();
-        let mut body = json!({
-            "title": title,
-            "status": status.as_u16(),
-            "detail": self.0.to_string(),
-            "errorCode": code,
-            "requestId": reference,
-        });
-        match &self.0 {
-            Error::Invalid { field, reason } => {
-                body["errors"] = json!([{"attribute": field, "error": reason, "errorCode": code}]);
-            }
-            Error::ExecutionIsLive { execution, .. } => body["executionId"] = json!(execution),
-            _ => {}
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"forebay\", AppKey realm=\"forebay\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if status.is_server_error() {
-            // The stream client reads these two and nothing else.
-            body["reference"] = Value::from(reference.clone());
-            body["message"] = Value::from(self.0.to_string());
-            tracing::error!(reference, error = &self.0 as &dyn std::error::Error, source = ?std::error::Error::source(&self.0), "a request failed");
+        if let Self::MethodNotAllowed { allowed } = self
+            && let Ok(allowed) = HeaderValue::from_str(allowed)
+        {
+            response.headers_mut().insert(header::ALLOW, allowed);
         }
-        let mut response = (status, axum::Json(body)).into_response();
-        response.extensions_mut().insert(IsProblem);
         response
     }
 }
 
-/// RFC 9457's media type for the problems of our own routes; the wire contract wants `application/json`.
-pub(crate) async fn as_problem_json(mut response: Response) -> Response {
-    if response.extensions().get::<IsProblem>().is_some() {
-        let value = HeaderValue::from_static("application/problem+json");
-        response.headers_mut().insert(header::CONTENT_TYPE, value);
+impl IntoResponse for Problem {
+    /// A reply without a body that carries the problem, to be packed further out.
+    fn into_response(self) -> Response {
+        let mut response = self.outline().status.into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
     }
-    response
+}
+
+#[cfg(test)]
+mod tests {
+    use forebay_core::error::Kind;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    async fn packed(problem: Problem, family: Family) -> (u16, String, Value) {
+        let response = problem.pack(family, "42");
+        let status = response.status().as_u16();
+        let media_type = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8(body.to_vec()).unwrap()));
+        (status, media_type, body)
+    }
+
+    #[tokio::test]
+    async fn the_contract_gets_its_error_object() {
+        let error = Error::not_found(Kind::DataPool, "None");
+        let (status, media_type, body) = packed(error.into(), Family::Contract).await;
+        assert_eq!((status, media_type.as_str()), (404, "application/json"));
+        let expected = json!({
+            "title": "Not found", "status": 404, "detail": "data pool `None` was not found",
+            "errorCode": "GENERAL_NOTFOUND_PATH",
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn our_own_routes_get_a_problem_with_the_fields() {
+        let error = Error::invalid("limit", "must be above 0");
+        let (status, media_type, body) = packed(error.into(), Family::Own).await;
+        assert_eq!((status, media_type.as_str()), (400, "application/problem+json"));
+        let expected = json!({
+            "type": "about:blank", "title": "Invalid request", "status": 400,
+            "detail": "limit: must be above 0", "errorCode": "GENERAL_PARAMETER_MISSMATCH",
+            "request_id": "42", "errors": [{
+                "attribute": "limit", "error": "must be above 0", "errorCode": "GENERAL_PARAMETER_MISSMATCH",
+            }],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[tokio::test]
+    async fn an_internal_error_says_where_to_look_and_nothing_else() {
+        let error = || Error::internal("the disk said: secret");
+        let (status, _, body) = packed(error().into(), Family::Contract).await;
+        assert_eq!((status, &body["reference"]), (500, &json!("42")));
+        assert!(!body.to_string().contains("secret"), "{body}");
+        let (_, _, body) = packed(error().into(), Family::Own).await;
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn missing_credentials_have_the_catalogue_s_body() {
+        let (status, _, body) = packed(Error::Unauthenticated.into(), Family::Contract).await;
+        assert_eq!((status, body), (401, json!({"error": "Unauthorized"})));
+        let (status, media_type, body) = packed(Problem::MalformedCredentials, Family::Contract).await;
+        assert_eq!((status, media_type.as_str()), (401, "text/plain; charset=utf-8"));
+        assert!(body.as_str().is_some_and(|text| text.contains("Bearer") && text.contains("AppKey")));
+        let (status, media_type, _) = packed(Problem::MalformedCredentials, Family::Own).await;
+        assert_eq!((status, media_type.as_str()), (401, "application/problem+json"));
+    }
 }

@@ -1,140 +1,173 @@
-//! Tasks and statements, as `TaskInstanceTransport`.
+//! Tasks of a job and the SQL of its transformations.
+
+mod transport;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use forebay_core::error::Error;
-use forebay_core::job::{Activation, Task, TaskKind};
-use forebay_core::name::Name;
+use forebay_core::error::{Error, Kind};
+use forebay_core::id::{DataJobId, DataPoolId};
+use forebay_core::job::{Activation, TaskKind};
 use forebay_engine::{Engine, NewTask};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+pub(crate) use self::transport::{StatementTransport, TaskInstanceTransport, TransformationTransport};
 use super::auth::Auth;
-use super::body::Body;
+use super::body::{Body, Text};
+use super::path::{Path, TaskKey};
+use super::pools::{name, new_name};
 use super::problem::Reply;
+use super::words::TaskType;
 
-#[derive(Deserialize)]
+const TAG: &str = "Tasks";
+
+/// A new task.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct TaskBody {
-    task_type: Option<String>,
+pub(crate) struct NewTaskInstanceTransport {
+    /// EXTRACTION or TRANSFORMATION; data model loads are made at `/jobs/{jobId}/loads`.
+    task_type: Option<TaskType>,
     name: Option<String>,
     description: Option<String>,
+    /// Must be null: tasks are not made of templates.
     task_id: Option<String>,
+    /// Place in the job, from 0; null is last.
     execution_order: Option<i64>,
 }
 
-pub(crate) fn transport(task: &Task) -> Value {
-    json!({
-        "id": task.id, "poolId": task.pool_id, "taskId": task.template_id, "jobId": task.job_id,
-        "taskType": task.kind.type_name(), "template": false, "protectionStatus": "OPEN",
-        "name": task.name, "description": task.description, "createdAt": task.created_at,
-        "taskCreatedAt": task.created_at, "executionOrder": task.position, "published": false,
-        "disabled": task.activation == Activation::Disabled, "legalAgreementAccepted": false,
-    })
+/// What can be changed of a task.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct TaskUpdate {
+    /// Null leaves it.
+    name: Option<String>,
+    /// Null leaves it.
+    description: Option<String>,
 }
 
-pub(crate) async fn list(
+/// The tasks of a job, in order.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = Vec<TaskInstanceTransport>)))]
+pub(crate) async fn tasks(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job)): Path<(String, String)>,
-) -> Reply<Json<Value>> {
-    Ok(Json(engine.tasks(&caller, pool.parse()?, job.parse()?).await?.iter().map(transport).collect()))
+    Path((pool, job)): Path<(DataPoolId, DataJobId)>,
+) -> Reply<Json<Vec<TaskInstanceTransport>>> {
+    let tasks = engine.tasks(&caller, pool, job).await?;
+    Ok(Json(tasks.iter().map(TaskInstanceTransport::from).collect()))
 }
 
-pub(crate) async fn create(
+/// Adds a task to a job.
+#[utoipa::path(
+    post, path = "", tag = TAG, request_body = NewTaskInstanceTransport,
+    responses((status = 200, body = TaskInstanceTransport))
+)]
+pub(crate) async fn create_task(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job)): Path<(String, String)>,
-    Body(body): Body<TaskBody>,
-) -> Reply<Json<Value>> {
+    Path((pool, job)): Path<(DataPoolId, DataJobId)>,
+    Body(body): Body<NewTaskInstanceTransport>,
+) -> Reply<Json<TaskInstanceTransport>> {
     if body.task_id.is_some() {
-        return Err(Error::invalid(
-            "taskId",
-            "task templates are not supported; leave it null for a new task",
-        )
-        .into());
+        let reason = "task templates are not supported; leave it null for a new task";
+        return Err(Error::invalid("taskId", reason).into());
     }
-    let name =
-        Name::parse("name", body.name.as_deref().ok_or_else(|| Error::invalid("name", "is missing"))?)?;
-    let kind = match body.task_type.as_deref() {
-        Some("EXTRACTION") => TaskKind::Extraction(Vec::new()),
-        Some("TRANSFORMATION") => TaskKind::Transformation(None),
-        Some("DATA_MODEL_LOAD") => {
+    let kind = match body.task_type {
+        Some(TaskType::Extraction) => TaskKind::Extraction(Vec::new()),
+        Some(TaskType::Transformation) => TaskKind::Transformation(None),
+        Some(TaskType::DataModelLoad) => {
             return Err(Error::invalid("taskType", "data model loads are made at /jobs/{jobId}/loads").into());
         }
-        _ => return Err(Error::invalid("taskType", "must be EXTRACTION or TRANSFORMATION").into()),
+        None => return Err(Error::invalid("taskType", "must be EXTRACTION or TRANSFORMATION").into()),
     };
-    let new = NewTask { name, description: body.description, kind, position: body.execution_order };
-    Ok(Json(transport(&engine.create_task(&caller, pool.parse()?, job.parse()?, new).await?)))
+    let new = NewTask {
+        name: name(body.name.as_deref())?,
+        description: body.description,
+        kind,
+        position: body.execution_order,
+    };
+    let task = engine.create_task(&caller, pool, job, new).await?;
+    Ok(Json(TaskInstanceTransport::from(&task)))
 }
 
-pub(crate) async fn update(
+/// Changes a task's name and description.
+#[utoipa::path(
+    put, path = "", tag = TAG, request_body = TaskUpdate,
+    responses((status = 200, body = TaskInstanceTransport))
+)]
+pub(crate) async fn update_task(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job, task)): Path<(String, String, String)>,
-    Body(body): Body<TaskBody>,
-) -> Reply<Json<Value>> {
-    let name = body.name.as_deref().map(|name| Name::parse("name", name)).transpose()?;
-    let task =
-        engine.update_task(&caller, pool.parse()?, job.parse()?, &task, name, body.description).await?;
-    Ok(Json(transport(&task)))
+    Path((pool, job, task)): Path<(DataPoolId, DataJobId, TaskKey)>,
+    Body(body): Body<TaskUpdate>,
+) -> Reply<Json<TaskInstanceTransport>> {
+    let name = new_name(body.name.as_deref())?;
+    let task = engine.update_task(&caller, pool, job, &task.0, name, body.description).await?;
+    Ok(Json(TaskInstanceTransport::from(&task)))
 }
 
-pub(crate) async fn delete(
+/// Deletes a task.
+#[utoipa::path(delete, path = "", tag = TAG, responses((status = 204)))]
+pub(crate) async fn delete_task(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job, task)): Path<(String, String, String)>,
+    Path((pool, job, task)): Path<(DataPoolId, DataJobId, TaskKey)>,
 ) -> Reply<StatusCode> {
-    engine.delete_task(&caller, pool.parse()?, job.parse()?, &task).await?;
+    engine.delete_task(&caller, pool, job, &task.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(crate) async fn enable(
+/// Lets executions include a task.
+#[utoipa::path(post, path = "", tag = TAG, responses((status = 200, body = TaskInstanceTransport)))]
+pub(crate) async fn enable_task(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job, task)): Path<(String, String, String)>,
-) -> Reply<Json<Value>> {
+    Path((pool, job, task)): Path<(DataPoolId, DataJobId, TaskKey)>,
+) -> Reply<Json<TaskInstanceTransport>> {
     let enabled = Activation::Enabled;
-    let task = engine.set_task_activation(&caller, pool.parse()?, job.parse()?, &task, enabled).await?;
-    Ok(Json(transport(&task)))
+    let task = engine.set_task_activation(&caller, pool, job, &task.0, enabled).await?;
+    Ok(Json(TaskInstanceTransport::from(&task)))
 }
 
-pub(crate) async fn disable(
+/// Lets executions leave a task out.
+#[utoipa::path(delete, path = "", tag = TAG, responses((status = 200, body = TaskInstanceTransport)))]
+pub(crate) async fn disable_task(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job, task)): Path<(String, String, String)>,
-) -> Reply<Json<Value>> {
+    Path((pool, job, task)): Path<(DataPoolId, DataJobId, TaskKey)>,
+) -> Reply<Json<TaskInstanceTransport>> {
     let disabled = Activation::Disabled;
-    let task = engine.set_task_activation(&caller, pool.parse()?, job.parse()?, &task, disabled).await?;
-    Ok(Json(transport(&task)))
+    let task = engine.set_task_activation(&caller, pool, job, &task.0, disabled).await?;
+    Ok(Json(TaskInstanceTransport::from(&task)))
 }
 
+/// The SQL of a transformation.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = StatementTransport)))]
 pub(crate) async fn statement(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job, task)): Path<(String, String, String)>,
-) -> Reply<Json<Value>> {
-    let found = engine.task(&caller, pool.parse()?, job.parse()?, &task).await?;
+    Path((pool, job, task)): Path<(DataPoolId, DataJobId, TaskKey)>,
+) -> Reply<Json<StatementTransport>> {
+    let found = engine.task(&caller, pool, job, &task.0).await?;
     match found.kind {
-        TaskKind::Transformation(statement) => Ok(Json(json!({"statement": statement, "legalNote": null}))),
+        TaskKind::Transformation(statement) => Ok(Json(StatementTransport { statement, legal_note: None })),
         TaskKind::Extraction(_) | TaskKind::DataModelLoad(_) => {
-            Err(Error::not_found(forebay_core::error::Kind::Task, task).into())
+            Err(Error::not_found(Kind::Task, task.0).into())
         }
     }
 }
 
-/// The body is the SQL itself, without a content type.
+/// Sets the SQL of a transformation. The body is the SQL itself, in UTF-8, whatever its content type.
+#[utoipa::path(
+    put, path = "", tag = TAG, request_body(content = String, content_type = "text/plain"),
+    responses((status = 200, body = TransformationTransport))
+)]
 pub(crate) async fn set_statement(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Path((pool, job, task)): Path<(String, String, String)>,
-    body: axum::body::Bytes,
-) -> Reply<Json<Value>> {
-    let statement =
-        String::from_utf8(body.to_vec()).map_err(|_| Error::invalid("statement", "must be UTF-8 text"))?;
-    let task = engine.set_statement(&caller, pool.parse()?, job.parse()?, &task, statement.clone()).await?;
-    let mut transport = transport(&task);
-    transport["statement"] = Value::from(statement);
-    Ok(Json(transport))
+    Path((pool, job, task)): Path<(DataPoolId, DataJobId, TaskKey)>,
+    Text(statement): Text,
+) -> Reply<Json<TransformationTransport>> {
+    let task = engine.set_statement(&caller, pool, job, &task.0, statement.clone()).await?;
+    let task = TaskInstanceTransport::from(&task);
+    Ok(Json(TransformationTransport { task, statement: Some(statement) }))
 }

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Subcommand;
 use forebay_core::id::{DataConnectionId, DataPoolId};
 use serde_json::{Value, json};
 
-use super::client::{Client, plain, say, say_json, say_list};
+use super::client::Client;
+use super::show::{plain, say, say_json, say_list};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +28,14 @@ pub(crate) enum Command {
     },
     /// Connect to the system and say whether it answers.
     Test { pool: DataPoolId, connection: DataConnectionId },
+    /// List the tables that the system offers.
+    Tables {
+        pool: DataPoolId,
+        connection: DataConnectionId,
+        /// A part of the name; % stands for any text.
+        #[arg(long)]
+        search: Option<String>,
+    },
     /// Delete a connection.
     Delete { pool: DataPoolId, connection: DataConnectionId },
 }
@@ -63,6 +73,14 @@ impl Command {
                     say(&plain(&result["message"]))?;
                 }
                 return Ok(if successful { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
+            Self::Tables { pool, connection, search } => {
+                let path = format!("/integration/api/pools/{pool}/data-sources/{connection}/search-tables");
+                let found = client.get_with(&path, &[("searchString", search.as_deref())]).await?;
+                if found["lookupSuccessful"] == json!(false) {
+                    bail!("{}", plain(&found["message"]));
+                }
+                return say_list(&found["availableTables"], &["schema", "name"], json);
             }
             Self::Delete { pool, connection } => {
                 client.delete(&format!("/integration/api/pools/{pool}/data-sources/{connection}")).await?;

@@ -11,7 +11,8 @@ use forebay_core::id::ExecutionId;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::client::{Client, grouped, plain, receipts, say, say_json, step_name};
+use super::client::Client;
+use super::show::{grouped, plain, receipts, say, say_json, step_name};
 
 /// How often a waiting command asks.
 const POLL: Duration = Duration::from_millis(250);

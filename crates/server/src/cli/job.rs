@@ -1,19 +1,36 @@
 //! `forebay job`: list data jobs and execute one.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
-use forebay_core::id::{DataJobId, DataPoolId};
-use serde_json::Value;
+use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId};
+use serde_json::{Value, json};
 
-use super::client::{Client, say, say_json, say_list};
+use super::client::Client;
 use super::execution;
+use super::show::{plain, say, say_json, say_list};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// List the jobs of a pool.
     List { pool: DataPoolId },
+    /// Make a job that extracts tables and then runs SQL, and print its id.
+    Create {
+        pool: DataPoolId,
+        name: String,
+        /// The connection that the tables come from and in whose schema the SQL runs.
+        #[arg(long)]
+        connection: Option<DataConnectionId>,
+        /// A table to extract, as [SCHEMA.]NAME or [SCHEMA.]NAME:CHANGE_DATE_COLUMN; may come several
+        /// times. With the column, DELTA reads what is new by it.
+        #[arg(long = "table", value_name = "TABLE", requires = "connection")]
+        tables: Vec<String>,
+        /// A file of SQL statements to run after the extraction; may come several times.
+        #[arg(long = "sql", value_name = "FILE")]
+        scripts: Vec<PathBuf>,
+    },
     /// Start an execution and print its id.
     Execute {
         job: DataJobId,
@@ -55,6 +72,16 @@ impl Command {
                 let jobs = client.get(&format!("/integration/api/pools/{pool}/jobs")).await?;
                 say_list(&jobs, &["id", "name", "status"], json)
             }
+            Self::Create { pool, name, connection, tables, scripts } => {
+                let new = NewJob::read(&name, connection, &tables, &scripts)?;
+                let job = new.create(client, pool).await?;
+                if json {
+                    say_json(&job)?
+                } else {
+                    say(&plain(&job["id"]))?
+                }
+                Ok(ExitCode::SUCCESS)
+            }
             Self::Execute { job, pool, mode, wait } => {
                 let pool = match pool {
                     Some(pool) => pool,
@@ -79,5 +106,95 @@ impl Command {
                 Ok(ExitCode::SUCCESS)
             }
         }
+    }
+}
+
+/// A job to make: everything that can be wrong here is found before the server is asked.
+struct NewJob {
+    job: Value,
+    tables: Vec<Value>,
+    /// Each with the task's name.
+    scripts: Vec<(String, String)>,
+}
+
+impl NewJob {
+    fn read(
+        name: &str,
+        connection: Option<DataConnectionId>,
+        tables: &[String],
+        scripts: &[PathBuf],
+    ) -> anyhow::Result<Self> {
+        let text = |path: &Path| {
+            std::fs::read_to_string(path).with_context(|| format!("--sql {} cannot be read", path.display()))
+        };
+        let named = |path: &Path| match path.file_stem() {
+            Some(stem) => stem.to_string_lossy().into_owned(),
+            None => "Transform".to_owned(),
+        };
+        Ok(Self {
+            job: json!({"name": name, "dataSourceId": connection}),
+            tables: tables.iter().map(|table| table_extraction(table)).collect(),
+            scripts: scripts
+                .iter()
+                .map(|path| Ok((named(path), text(path)?)))
+                .collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    /// Makes the job with its tasks. What fails half way leaves no job.
+    async fn create(&self, client: &Client, pool: DataPoolId) -> anyhow::Result<Value> {
+        let jobs = format!("/integration/api/pools/{pool}/jobs");
+        let job = client.post(&jobs, &self.job).await?;
+        let path = format!("{jobs}/{}", plain(&job["id"]));
+        if let Err(error) = self.create_tasks(client, &path).await {
+            client.delete(&path).await.context("a job was made but not its tasks; delete it")?;
+            return Err(error);
+        }
+        Ok(job)
+    }
+
+    async fn create_tasks(&self, client: &Client, job: &str) -> anyhow::Result<()> {
+        let tasks = format!("{job}/tasks/");
+        if !self.tables.is_empty() {
+            let task = client.post(&tasks, &json!({"taskType": "EXTRACTION", "name": "Extract"})).await?;
+            let path = format!("{job}/extractions/{}/tables/", plain(&task["id"]));
+            client.post(&path, &json!(self.tables)).await?;
+        }
+        for (name, statement) in &self.scripts {
+            let task = client.post(&tasks, &json!({"taskType": "TRANSFORMATION", "name": name})).await?;
+            let path = format!("{job}/transformations/{}/statement", plain(&task["id"]));
+            client.put_text(&path, statement).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `[SCHEMA.]NAME[:CHANGE_DATE_COLUMN]` as the API takes it.
+fn table_extraction(text: &str) -> Value {
+    let (table, change_date) = match text.split_once(':') {
+        Some((table, column)) => (table, Some(column)),
+        None => (text, None),
+    };
+    let (schema, name) = match table.split_once('.') {
+        Some((schema, name)) => (Some(schema), name),
+        None => (None, table),
+    };
+    json!({"schemaName": schema, "tableName": name, "changeDateColumn": change_date})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_may_have_a_schema_and_a_change_date_column() {
+        let check = |text: &str, schema: Option<&str>, name: &str, column: Option<&str>| {
+            let expected = json!({"schemaName": schema, "tableName": name, "changeDateColumn": column});
+            assert_eq!(table_extraction(text), expected, "{text}");
+        };
+        check("orders", None, "orders", None);
+        check("erp.orders", Some("erp"), "orders", None);
+        check("orders:updated_at", None, "orders", Some("updated_at"));
+        check("erp.orders:updated_at", Some("erp"), "orders", Some("updated_at"));
     }
 }

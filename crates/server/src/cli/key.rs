@@ -6,7 +6,9 @@ use clap::Subcommand;
 use forebay_core::id::KeyId;
 use serde_json::json;
 
-use super::client::{Client, plain, say, say_json, say_list};
+use super::client::Client;
+use super::grant::Subject;
+use super::show::{plain, say, say_json, say_list};
 
 const KEYS: &str = "/forebay/api/v1/keys";
 
@@ -18,6 +20,9 @@ pub(crate) enum Command {
     Create {
         #[arg(long)]
         name: String,
+        /// Whose key it will be; yours when neither is named.
+        #[command(flatten)]
+        owner: Subject,
     },
     /// Delete a key: it is refused from now on.
     Delete { key: KeyId },
@@ -27,8 +32,8 @@ impl Command {
     pub(super) async fn run(self, client: &Client, json: bool) -> anyhow::Result<ExitCode> {
         match self {
             Self::List => return say_list(&client.get(KEYS).await?, &["id", "name"], json),
-            Self::Create { name } => {
-                let key = client.post(KEYS, &json!({"name": name})).await?;
+            Self::Create { name, owner } => {
+                let key = client.post(KEYS, &json!({"name": name, "owner": owner.to_json()})).await?;
                 if json { say_json(&key)? } else { say(&plain(&key["key"]))? }
             }
             Self::Delete { key } => {

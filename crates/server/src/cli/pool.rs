@@ -6,7 +6,8 @@ use clap::Subcommand;
 use forebay_core::id::DataPoolId;
 use serde_json::json;
 
-use super::client::{Client, plain, say, say_json, say_list};
+use super::client::Client;
+use super::show::{plain, say, say_json, say_list};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

@@ -1,7 +1,9 @@
 //! The sample source of the demo: an order-to-cash database in SQLite, the same rows every time,
 //! and the SQL that turns its tables into activities and cases. Nothing here knows the server.
 
-use std::fmt::{self, Write};
+mod rows;
+mod values;
+
 use std::path::Path;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -116,28 +118,13 @@ CREATE TABLE invoices (
 );
 ";
 
-const CUSTOMERS: u64 = 2_000;
-const PRODUCTS: u64 = 500;
-const ORDERS: u64 = 33_000;
-const HOUR: u64 = 3_600;
-const DAY: u64 = 24 * HOUR;
-/// 2025-01-01T00:00:00Z: the first order. Times are seconds since 1970.
-const BEGIN: u64 = 1_735_689_600;
-/// 180 days later: the moment at which the sample stands still. What would be later has not happened.
-const NOW: u64 = BEGIN + 180 * DAY;
-
-const COUNTRIES: [&str; 8] = ["DE", "US", "FR", "GB", "NL", "IT", "ES", "JP"];
-const SEGMENTS: [&str; 3] = ["Enterprise", "Retail", "Public"];
-const CATEGORIES: [&str; 5] = ["Pumps", "Valves", "Pipes", "Sensors", "Tools"];
-const CARRIERS: [&str; 4] = ["Road", "Rail", "Air", "Sea"];
-
 /// Makes the sample database, about 200,000 rows, in one transaction.
 pub(crate) async fn create(path: &Path) -> anyhow::Result<()> {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let mut transaction = connection.begin().await?;
     raw_sql(SCHEMA).execute(&mut *transaction).await?;
-    for statement in rows() {
+    for statement in rows::all() {
         raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
@@ -154,26 +141,19 @@ pub(crate) async fn change(path: &Path) -> anyhow::Result<()> {
     let newest = newest();
     let (now, order, delivery, invoice): (i64, i64, i64, i64) =
         sqlx::query_as(AssertSqlSafe(newest)).fetch_one(&mut *transaction).await?;
-    let now = u64::try_from(now)? + DAY;
-    let last = Last {
+    let now = u64::try_from(now)? + values::DAY;
+    let last = rows::Last {
         order: u64::try_from(order)?,
         delivery: u64::try_from(delivery)?,
         invoice: u64::try_from(invoice)?,
     };
-    raw_sql(AssertSqlSafe(updates(now))).execute(&mut *transaction).await?;
-    for statement in new_rows(now, &last) {
+    raw_sql(AssertSqlSafe(rows::updates(now))).execute(&mut *transaction).await?;
+    for statement in rows::new(now, &last) {
         raw_sql(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
     connection.close().await?;
     Ok(())
-}
-
-/// The highest ids in use.
-struct Last {
-    order: u64,
-    delivery: u64,
-    invoice: u64,
 }
 
 /// The query of the newest `updated_at`, in seconds since 1970, and of the highest ids.
@@ -185,247 +165,6 @@ fn newest() -> String {
          (SELECT max(delivery_id) FROM deliveries), (SELECT max(invoice_id) FROM invoices) FROM ({})",
         times.join(" UNION ALL ")
     )
-}
-
-/// Approvals, deliveries, payments, and some changes of customers and prices.
-fn updates(now: u64) -> String {
-    let at = Time(now);
-    format!(
-        "UPDATE orders SET approved_at = {at}, status = 'APPROVED', updated_at = {at} WHERE order_id IN \
-           (SELECT order_id FROM orders WHERE status = 'CREATED' ORDER BY order_id LIMIT 150);
-         UPDATE deliveries SET shipped_at = coalesce(shipped_at, {at}), delivered_at = {at}, updated_at = {at} \
-           WHERE delivery_id IN \
-           (SELECT delivery_id FROM deliveries WHERE delivered_at IS NULL ORDER BY delivery_id LIMIT 600);
-         UPDATE invoices SET paid_at = {at}, updated_at = {at} WHERE invoice_id IN \
-           (SELECT invoice_id FROM invoices WHERE paid_at IS NULL ORDER BY invoice_id LIMIT 600);
-         UPDATE customers SET segment = 'Enterprise', updated_at = {at} WHERE customer_id % 20 = 7;
-         UPDATE products SET list_price = round(list_price * 1.03, 2), updated_at = {at} WHERE product_id % 10 = 3;"
-    )
-}
-
-/// 100 orders of 2 or 3 items, 90 deliveries and 60 invoices: 500 rows.
-fn new_rows(now: u64, last: &Last) -> Vec<String> {
-    let mut random = Random(now);
-    let mut orders = Inserts::new("orders");
-    let mut items = Inserts::new("order_items");
-    let mut deliveries = Inserts::new("deliveries");
-    let mut invoices = Inserts::new("invoices");
-    for n in 1..=100 {
-        let order = last.order + n;
-        let (created, approved) = (now + n * 60, now + n * 60 + HOUR);
-        let total = item_rows(&mut items, &mut random, order, 2 + n % 2, created);
-        orders.row(format_args!(
-            "{order},{},'APPROVED',{},{},{},{},NULL,{}",
-            random.up_to(CUSTOMERS) + 1,
-            Money(total),
-            Date(created + 14 * DAY),
-            Time(created),
-            Time(approved),
-            Time(approved),
-        ));
-        let at = approved + HOUR;
-        if n <= 90 {
-            let carrier = random.of(&CARRIERS);
-            let delivery = last.delivery + n;
-            deliveries.row(format_args!(
-                "{delivery},{order},'{carrier}',{},NULL,NULL,{}",
-                Time(at),
-                Time(at)
-            ));
-        }
-        if n <= 60 {
-            let (invoice, due) = (last.invoice + n, Date(at + 30 * DAY));
-            let (amount, at) = (Money(total), Time(at));
-            invoices.row(format_args!("{invoice},{order},{amount},{at},{due},NULL,{at}"));
-        }
-    }
-    [orders, items, deliveries, invoices].into_iter().flat_map(|inserts| inserts.statements).collect()
-}
-
-/// All rows of the sample as INSERT statements, parents first.
-fn rows() -> Vec<String> {
-    let mut random = Random(20_250_101);
-    let mut customers = Inserts::new("customers");
-    for id in 1..=CUSTOMERS {
-        let (country, segment) = (random.of(&COUNTRIES), random.of(&SEGMENTS));
-        let at = Time(BEGIN + random.up_to(170 * DAY));
-        customers.row(format_args!("{id},'Customer {id:04}','{country}','{segment}',{at}"));
-    }
-    let mut products = Inserts::new("products");
-    for id in 1..=PRODUCTS {
-        let (category, price) = (random.of(&CATEGORIES), Money(500 + random.up_to(200_000)));
-        let at = Time(BEGIN + random.up_to(170 * DAY));
-        products.row(format_args!("{id},'{category} {id:03}','{category}',{price},{at}"));
-    }
-    let mut orders = Inserts::new("orders");
-    let mut items = Inserts::new("order_items");
-    let mut deliveries = Inserts::new("deliveries");
-    let mut invoices = Inserts::new("invoices");
-    let (mut delivery, mut invoice) = (0, 0);
-    for order in 1..=ORDERS {
-        // Evenly over the days, in the order of the ids.
-        let created = BEGIN + order * (180 * DAY / ORDERS) + random.up_to(400);
-        let count = 1 + random.up_to(5);
-        let total = item_rows(&mut items, &mut random, order, count, created);
-        let approved = past(created + HOUR + random.up_to(3 * DAY));
-        let cancelled = match approved {
-            Some(approved) if random.up_to(100) < 4 => past(approved + random.up_to(2 * DAY)),
-            _ => None,
-        };
-        // One order in twelve is delivered in two parts.
-        let parts = if random.up_to(12) == 0 { 2 } else { 1 };
-        let mut done = 0;
-        if let (Some(approved), None) = (approved, cancelled) {
-            for _ in 0..parts {
-                let Some(at) = past(approved + HOUR + random.up_to(4 * DAY)) else {
-                    continue;
-                };
-                let shipped = past(at + HOUR + random.up_to(5 * DAY));
-                let delivered = shipped.and_then(|shipped| past(shipped + DAY + random.up_to(9 * DAY)));
-                let updated = Time(delivered.or(shipped).unwrap_or(at));
-                done += u64::from(delivered.is_some());
-                delivery += 1;
-                let carrier = random.of(&CARRIERS);
-                let (at, shipped, delivered) = (Time(at), Maybe(shipped), Maybe(delivered));
-                deliveries
-                    .row(format_args!("{delivery},{order},'{carrier}',{at},{shipped},{delivered},{updated}"));
-            }
-            if let Some(issued) = past(approved + DAY + random.up_to(10 * DAY)) {
-                let paid = past(issued + 5 * DAY + random.up_to(40 * DAY));
-                invoice += 1;
-                let (amount, due) = (Money(total), Date(issued + 30 * DAY));
-                let (at, updated, paid) = (Time(issued), Time(paid.unwrap_or(issued)), Maybe(paid));
-                invoices.row(format_args!("{invoice},{order},{amount},{at},{due},{paid},{updated}"));
-            }
-        }
-        let status = match (cancelled, approved) {
-            (Some(_), _) => "CANCELLED",
-            (None, Some(_)) if done == parts => "DELIVERED",
-            (None, Some(_)) => "APPROVED",
-            (None, None) => "CREATED",
-        };
-        let customer = random.up_to(CUSTOMERS) + 1;
-        let (total, requested) = (Money(total), Date(created + (7 + random.up_to(21)) * DAY));
-        let updated = Time(cancelled.or(approved).unwrap_or(created));
-        let (created, approved, cancelled) = (Time(created), Maybe(approved), Maybe(cancelled));
-        orders.row(format_args!(
-            "{order},{customer},'{status}',{total},{requested},{created},{approved},{cancelled},{updated}"
-        ));
-    }
-    [customers, products, orders, items, deliveries, invoices]
-        .into_iter()
-        .flat_map(|inserts| inserts.statements)
-        .collect()
-}
-
-/// Adds the items of an order and gives their total in cents.
-fn item_rows(items: &mut Inserts, random: &mut Random, order: u64, count: u64, at: u64) -> u64 {
-    let mut total = 0;
-    for number in 1..=count {
-        let product = random.up_to(PRODUCTS) + 1;
-        let quantity = 1 + random.up_to(12);
-        let price = 500 + random.up_to(200_000);
-        total += quantity * price;
-        items.row(format_args!("{order},{number},{product},{quantity},{},{}", Money(price), Time(at)));
-    }
-    total
-}
-
-/// A time that has come; `None` for one that is still ahead.
-fn past(at: u64) -> Option<u64> {
-    (at < NOW).then_some(at)
-}
-
-/// Rows of one table, gathered into INSERT statements of many rows.
-struct Inserts {
-    table: &'static str,
-    statements: Vec<String>,
-    /// In the last statement.
-    rows: usize,
-}
-
-impl Inserts {
-    /// The most rows in one statement.
-    const LIMIT: usize = 500;
-
-    fn new(table: &'static str) -> Self {
-        Self { table, statements: Vec::new(), rows: Self::LIMIT }
-    }
-
-    fn row(&mut self, values: fmt::Arguments<'_>) {
-        if self.rows == Self::LIMIT {
-            self.statements.push(format!("INSERT INTO {} VALUES ", self.table));
-            self.rows = 0;
-        } else if let Some(statement) = self.statements.last_mut() {
-            statement.push(',');
-        }
-        self.rows += 1;
-        if let Some(statement) = self.statements.last_mut() {
-            write!(statement, "({values})").expect("writing to a String does not fail");
-        }
-    }
-}
-
-/// A time as an SQL expression.
-struct Time(u64);
-
-impl fmt::Display for Time {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "datetime({},'unixepoch')", self.0)
-    }
-}
-
-/// A time, or NULL.
-struct Maybe(Option<u64>);
-
-impl fmt::Display for Maybe {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(at) => Time(at).fmt(formatter),
-            None => formatter.write_str("NULL"),
-        }
-    }
-}
-
-/// The day of a time as an SQL expression.
-struct Date(u64);
-
-impl fmt::Display for Date {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "date({},'unixepoch')", self.0)
-    }
-}
-
-/// An amount in cents, written with two decimals.
-struct Money(u64);
-
-impl fmt::Display for Money {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{:02}", self.0 / 100, self.0 % 100)
-    }
-}
-
-/// SplitMix64: the same numbers on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    /// A number below `bound`. The tiny bias of the remainder does not matter here.
-    fn up_to(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn of(&mut self, choices: &[&'static str]) -> &'static str {
-        let index = usize::try_from(self.up_to(choices.len() as u64)).unwrap_or_default();
-        choices[index]
-    }
 }
 
 #[cfg(test)]
@@ -446,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_rows_are_the_same_every_time() {
-        assert_eq!(rows(), rows());
+        assert_eq!(rows::all(), rows::all());
     }
 
     #[tokio::test]

@@ -1,0 +1,218 @@
+//! What a client says of a data connection.
+
+use forebay_core::connection::{
+    ConnectionConfig, DataConnection, FilesConfig, HashAlgorithm, PostgresqlConfig, SqliteConfig,
+    SslMode as Mode,
+};
+use forebay_core::error::{Error, Result};
+use forebay_core::secret::Secret;
+use forebay_engine::NewConnection;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::pools::name;
+use crate::api::words::{AnonymizationAlgorithm, SslMode};
+
+/// The system a data connection reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ConnectionType {
+    Postgresql,
+    Sqlite,
+    Files,
+}
+
+impl From<&ConnectionConfig> for ConnectionType {
+    fn from(config: &ConnectionConfig) -> Self {
+        match config {
+            ConnectionConfig::Postgresql(_) => Self::Postgresql,
+            ConnectionConfig::Sqlite(_) => Self::Sqlite,
+            ConnectionConfig::Files(_) => Self::Files,
+        }
+    }
+}
+
+/// A data connection to be made or changed. In a change, null leaves a field as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConnectionRequest {
+    /// 1 to 100 characters.
+    name: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<ConnectionType>,
+    configuration: Option<ConfigurationRequest>,
+    /// How pseudonymised columns are hashed; SHA_256 when null.
+    anonymization_algorithm: Option<AnonymizationAlgorithm>,
+}
+
+/// How to reach the system: for SQLite and files the path alone.
+#[derive(Deserialize, Default, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfigurationRequest {
+    host: Option<String>,
+    /// 5432 when null.
+    port: Option<u16>,
+    database: Option<String>,
+    user: Option<String>,
+    /// Never shown again. It must be given anew when the host, the port or the user changes.
+    #[schema(write_only)]
+    password: Option<String>,
+    /// `disable` when null.
+    ssl_mode: Option<SslMode>,
+    /// Below one of the folders that the server was started with as `--file-root`.
+    path: Option<String>,
+}
+
+fn needed(field: &str, text: Option<String>) -> Result<String> {
+    match text {
+        Some(text) if text.contains('\0') => Err(Error::invalid(field, "must not have a NUL character")),
+        Some(text) if !text.is_empty() => Ok(text),
+        _ => Err(Error::invalid(field, "is missing")),
+    }
+}
+
+impl ConnectionRequest {
+    /// The connection this asks for; `kept` is the one it changes.
+    pub(super) fn into_new(self, kept: Option<&DataConnection>) -> Result<NewConnection> {
+        let name = match self.name {
+            Some(text) => name(Some(&text))?,
+            None => kept.map(|kept| kept.name.clone()).ok_or_else(|| Error::invalid("name", "is missing"))?,
+        };
+        let kind = self.kind.or(kept.map(|kept| ConnectionType::from(&kept.config)));
+        let algorithm = match (self.anonymization_algorithm, kept) {
+            (Some(algorithm), _) => algorithm.into(),
+            (None, Some(kept)) => kept.pseudonymisation.algorithm,
+            (None, None) => HashAlgorithm::Sha256,
+        };
+        let given = self.configuration.unwrap_or_default();
+        let kept = kept.map(|kept| &kept.config);
+        let config = match kind {
+            Some(ConnectionType::Postgresql) => {
+                let kept = match kept {
+                    Some(ConnectionConfig::Postgresql(kept)) => Some(kept),
+                    Some(ConnectionConfig::Sqlite(_) | ConnectionConfig::Files(_)) | None => None,
+                };
+                ConnectionConfig::Postgresql(given.into_postgresql(kept)?)
+            }
+            Some(ConnectionType::Sqlite) => {
+                let path = match (given.path, kept) {
+                    (None, Some(ConnectionConfig::Sqlite(kept))) => kept.path.clone(),
+                    (path, _) => needed("configuration.path", path)?.into(),
+                };
+                ConnectionConfig::Sqlite(SqliteConfig { path })
+            }
+            Some(ConnectionType::Files) => {
+                let path = match (given.path, kept) {
+                    (None, Some(ConnectionConfig::Files(kept))) => kept.path.clone(),
+                    (path, _) => needed("configuration.path", path)?.into(),
+                };
+                ConnectionConfig::Files(FilesConfig { path })
+            }
+            None => return Err(Error::invalid("type", "is missing; it must be POSTGRESQL, SQLITE or FILES")),
+        };
+        Ok(NewConnection { name, config, algorithm })
+    }
+}
+
+impl ConfigurationRequest {
+    /// A password is kept only for the same host, port and user, so that nobody can send it
+    /// somewhere else.
+    fn into_postgresql(self, kept: Option<&PostgresqlConfig>) -> Result<PostgresqlConfig> {
+        let host = needed("configuration.host", self.host.or(kept.map(|kept| kept.host.clone())))?;
+        let port = self.port.or(kept.map(|kept| kept.port)).unwrap_or(5432);
+        let user = needed("configuration.user", self.user.or(kept.map(|kept| kept.user.clone())))?;
+        let password = match (self.password, kept) {
+            (Some(password), _) => Secret::new(password),
+            (None, Some(kept)) if kept.host == host && kept.port == port && kept.user == user => {
+                kept.password.clone()
+            }
+            (None, Some(_)) => {
+                let reason = "must be given again when the host, the port or the user changes";
+                return Err(Error::invalid("configuration.password", reason));
+            }
+            (None, None) => Secret::default(),
+        };
+        let database = self.database.or(kept.map(|kept| kept.database.clone()));
+        Ok(PostgresqlConfig {
+            host,
+            port,
+            database: needed("configuration.database", database)?,
+            user,
+            password,
+            ssl_mode: match (self.ssl_mode, kept) {
+                (Some(mode), _) => mode.into(),
+                (None, Some(kept)) => kept.ssl_mode,
+                (None, None) => Mode::Disable,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forebay_core::Timestamp;
+    use forebay_core::connection::Pseudonymisation;
+    use forebay_core::id::{DataConnectionId, DataPoolId};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(body: Value, kept: Option<&DataConnection>) -> Result<NewConnection> {
+        serde_json::from_value::<ConnectionRequest>(body).unwrap().into_new(kept)
+    }
+
+    fn saved(new: NewConnection) -> DataConnection {
+        DataConnection {
+            id: DataConnectionId::random(),
+            pool_id: DataPoolId::random(),
+            name: new.name,
+            config: new.config,
+            pseudonymisation: Pseudonymisation { algorithm: new.algorithm, salt: Secret::default() },
+            created_at: Timestamp::from_millis(0),
+        }
+    }
+
+    fn postgresql() -> DataConnection {
+        let configuration = json!({"host": "db", "database": "erp", "user": "reader", "password": "secret"});
+        let body = json!({"name": "ERP", "type": "POSTGRESQL", "configuration": configuration});
+        saved(read(body, None).unwrap())
+    }
+
+    #[test]
+    fn a_change_leaves_what_it_does_not_name() {
+        let kept = postgresql();
+        let changed =
+            read(json!({"name": "New", "configuration": {"database": "crm"}}), Some(&kept)).unwrap();
+        let ConnectionConfig::Postgresql(config) = changed.config else { panic!("the type is kept") };
+        assert_eq!((config.host.as_str(), config.port, config.database.as_str()), ("db", 5432, "crm"));
+        assert_eq!((config.password.expose(), changed.name.as_str()), ("secret", "New"));
+    }
+
+    #[test]
+    fn a_password_never_goes_to_another_host_port_or_user() {
+        let kept = postgresql();
+        for field in [json!({"host": "evil"}), json!({"port": 1}), json!({"user": "other"})] {
+            let message = read(json!({"configuration": field}), Some(&kept)).unwrap_err().to_string();
+            assert!(message.starts_with("configuration.password: must be given again"), "{message}");
+        }
+        let given = json!({"configuration": {"host": "evil", "password": "p"}});
+        assert!(read(given, Some(&kept)).is_ok());
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let check = |body: Value, field: &str| {
+            let message = read(body, None).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("{field}: is missing")), "{message}");
+        };
+        check(json!({}), "name");
+        check(json!({"name": "a"}), "type");
+        check(json!({"name": "a", "type": "POSTGRESQL"}), "configuration.host");
+        check(json!({"name": "a", "type": "SQLITE", "configuration": {}}), "configuration.path");
+        // A path of another type is no path of this one.
+        let sqlite = json!({"name": "a", "type": "SQLITE", "configuration": {"path": "/a.db"}});
+        let kept = saved(read(sqlite, None).unwrap());
+        assert!(read(json!({"type": "FILES"}), Some(&kept)).is_err());
+        assert!(read(json!({"name": "b"}), Some(&kept)).is_ok());
+    }
+}

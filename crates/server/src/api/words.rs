@@ -1,0 +1,164 @@
+//! The words of the wire: every enum of the contract that Forebay answers or reads, with its values'
+//! exact names.
+
+use forebay_core::error::{Error, Result};
+use forebay_core::{access, connection, execution, parameter, warehouse};
+use serde::de::DeserializeOwned;
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Reads one word, as from a query. The error lists the words there are.
+pub(crate) fn parse<T: DeserializeOwned>(field: &str, text: &str) -> Result<T> {
+    let word = T::deserialize(StrDeserializer::<WordError>::new(text));
+    word.map_err(|error| Error::invalid(field, error.to_string()))
+}
+
+/// An enum of the wire that says the same as one of the domain. Both directions match every
+/// variant, so a new one shows up here.
+macro_rules! words {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident is $module:ident::$domain:ident { $($(#[$word:meta])* $variant:ident)* }
+    )*) => {$(
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        $(#[$meta])*
+        pub(crate) enum $name {
+            $($(#[$word])* $variant,)*
+        }
+
+        impl From<$module::$domain> for $name {
+            fn from(word: $module::$domain) -> Self {
+                match word {
+                    $($module::$domain::$variant => Self::$variant,)*
+                }
+            }
+        }
+
+        impl From<$name> for $module::$domain {
+            fn from(word: $name) -> Self {
+                match word {
+                    $($name::$variant => Self::$variant,)*
+                }
+            }
+        }
+    )*};
+}
+
+words! {
+    /// Where an execution, a task or a step stands.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    ExecutionStatus is execution::Status { Queued Running Success Fail Cancel Skipped }
+
+    /// What an extraction reads: everything again, or what is new since the checkpoint.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    ExtractionMode is execution::ExtractionMode { Full Delta }
+
+    /// How much a log message matters.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    LogLevel is execution::LogLevel { Debug Info Warning Error }
+
+    /// How a dynamic parameter makes its values of a column.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DynamicVariableOpType is parameter::DynamicOperation { FindMax FindMin List }
+
+    /// The type of a parameter's values.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    FilterParserDataType is parameter::ParameterType {
+        Date Double Int String Column QualifiedColumn ListDouble ListInt ListString Null
+    }
+
+    /// How pseudonymised columns are hashed.
+    AnonymizationAlgorithm is connection::HashAlgorithm {
+        #[serde(rename = "SHA_1")] Sha1
+        #[serde(rename = "SHA_256")] Sha256
+        #[serde(rename = "SHA_256_NO_SALT")] Sha256NoSalt
+        #[serde(rename = "SHA_512")] Sha512
+        #[serde(rename = "SHA_512_NO_SALT")] Sha512NoSalt
+    }
+
+    /// Whether a PostgreSQL connection is encrypted, as libpq's `sslmode`.
+    #[serde(rename_all = "kebab-case")]
+    SslMode is connection::SslMode { Disable Require VerifyFull }
+
+    /// What a grant allows.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    PermissionName is access::Permission {
+        UseAllDataModels View Edit Manage DataPush ContinuousDataPush Execute
+    }
+
+    /// Whether a user administers the team.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    RoleName is access::Role { Admin Member }
+
+    /// Whether something in a pool is a table or a view.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    PropertyType is warehouse::PoolTableKind { Table View }
+}
+
+/// The level of an entry in the history of executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ExecutionType {
+    Schedule,
+    Job,
+    Task,
+    Step,
+}
+
+/// What a task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum TaskType {
+    Extraction,
+    Transformation,
+    DataModelLoad,
+}
+
+/// Who may see a parameter, or that its values come from the pool's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum VariableType {
+    PrivateConstant,
+    PublicConstant,
+    Dynamic,
+}
+
+/// The types that clients tell apart in the columns of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum PoolColumnType {
+    String,
+    Date,
+    Float,
+    Integer,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn words_have_the_names_of_the_contract() {
+        assert_eq!(json!(ExecutionStatus::Cancel), json!("CANCEL"));
+        assert_eq!(json!(FilterParserDataType::ListDouble), json!("LIST_DOUBLE"));
+        assert_eq!(json!(AnonymizationAlgorithm::Sha256NoSalt), json!("SHA_256_NO_SALT"));
+        assert_eq!(json!(SslMode::VerifyFull), json!("verify-full"));
+        assert_eq!(json!(TaskType::DataModelLoad), json!("DATA_MODEL_LOAD"));
+        for permission in access::Permission::ALL {
+            assert_eq!(json!(PermissionName::from(permission)), json!(permission.as_str()));
+        }
+        for status in execution::Status::ALL {
+            assert_eq!(json!(ExecutionStatus::from(status)), json!(status.as_str()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_answered_with_the_known_ones() {
+        assert_eq!(parse::<ExtractionMode>("mode", "FULL").unwrap(), ExtractionMode::Full);
+        let message = parse::<ExtractionMode>("mode", "full").unwrap_err().to_string();
+        assert_eq!(message, "mode: unknown variant `full`, expected `FULL` or `DELTA`");
+    }
+}
