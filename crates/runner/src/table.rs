@@ -5,7 +5,7 @@ use forebay_core::execution::{ExtractionMode, LogLevel, Receipt, Status};
 use forebay_core::extraction::{ColumnChoice, TableExtraction};
 use forebay_core::name::Identifier;
 use forebay_core::pool::connection_schema;
-use forebay_core::source::{Extent, ReadRequest, TableReader, TableRows};
+use forebay_core::source::{Checkpoint, Extent, ReadRequest, TableReader, TableRows};
 use forebay_core::warehouse::{Key, LoadReport, LoadSpec, WarehouseTable, WriteMode};
 use futures::StreamExt;
 
@@ -85,7 +85,13 @@ impl Extraction<'_> {
             TableReader::Unchanged => {
                 // Only a delta can find nothing new.
                 let Some(delta) = &request.delta else { return Err(unasked(&target)) };
-                return Ok(Ended::Unchanged(format!("unchanged since {}", shown(table, &delta.since))));
+                // The source's own notes of its position say nothing to people.
+                let since = Checkpoint { position: String::new(), ..delta.since.clone() };
+                let since = match since.cursor {
+                    Some(_) => shown(table, &since),
+                    None => "the last extraction".to_owned(),
+                };
+                return Ok(Ended::Unchanged(format!("unchanged since {since}")));
             }
         };
         if rows.extent == Extent::Changes && request.delta.is_none() {
