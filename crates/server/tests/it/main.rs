@@ -1,0 +1,25 @@
+//! End to end: a real server on a free port, a real PostgreSQL, and clients that speak HTTP as
+//! people's programs do. `server`, `client`, `pool` and `source` are what the other files stand on.
+#![expect(clippy::unwrap_used, reason = "what a test did not expect ends it, in what the tests share too")]
+
+mod bad_input;
+mod borders;
+mod cli;
+mod client;
+mod compare;
+mod contract;
+mod documented;
+mod execution;
+mod gate;
+mod kill;
+mod late_commits;
+mod permissions;
+mod pool;
+#[path = "../../../sources/tests/it/postgres_server.rs"]
+mod postgres_server;
+mod server;
+mod settings;
+mod source;
+mod tpch;
+mod types;
+mod world;
