@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use forebay_core::error::Kind;
-use forebay_core::event::Event;
 use forebay_core::execution::{Execution, Receipt, Status, StepExecution, TaskExecution};
 use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TaskId};
 use forebay_core::{Error, Result, Timestamp};
 
 use crate::db::{self, Connection, Row};
-use crate::logs::{self, Line};
 use crate::secrets::Place;
 use crate::{Store, jobs};
 
@@ -331,35 +329,13 @@ impl Store {
         Ok(told)
     }
 
-    /// Writes news of an execution, all or none. Once the execution has ended, its state stays and only log
-    /// messages are kept.
-    ///
-    /// # Errors
-    /// `NotFound` for the execution.
-    pub async fn apply_events(&self, execution: ExecutionId, events: &[(Timestamp, Event)]) -> Result<()> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let mut transaction = self.begin().await?;
-        let row = db::query("select status from executions where id = $1")
-            .bind(execution.to_string())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        let status: Status = db::word(&row.ok_or_else(|| not_found(execution))?, "status")?;
-        for (at, event) in events {
-            apply(&mut transaction, execution, status, *at, event).await?;
-        }
-        db::commit(transaction).await
-    }
-
     fn spec(&self, id: ExecutionId, row: &Row) -> Result<String> {
         let text = self.secrets().open(place(&id.to_string()), db::get(row, "sealed_spec")?)?;
         String::from_utf8(text).map_err(Error::internal)
     }
 }
 
-fn not_found(id: ExecutionId) -> Error {
+pub(crate) fn not_found(id: ExecutionId) -> Error {
     Error::not_found(Kind::Execution, id)
 }
 
@@ -453,80 +429,6 @@ async fn insert_task(connection: &mut Connection, execution: &str, task: &TaskEx
         .execute(&mut *connection)
         .await
         .map_err(db::error)?;
-    }
-    Ok(())
-}
-
-async fn apply(
-    connection: &mut Connection,
-    execution: ExecutionId,
-    status: Status,
-    at: Timestamp,
-    event: &Event,
-) -> Result<()> {
-    if let Event::Log { task, level, code, text } = event {
-        let line = Line { task: *task, at, level: *level, code, text };
-        return logs::insert(connection, execution, line).await;
-    }
-    if status.is_finished() {
-        return Ok(());
-    }
-    let id = execution.to_string();
-    let query = match event {
-        Event::TaskStarted { task } => db::query(
-            "update task_executions set status = 'RUNNING', message = null, started_at = $3, finished_at = null
-             where execution_id = $1 and task_id = $2",
-        )
-        .bind(id)
-        .bind(task.to_string())
-        .bind(at.as_millis()),
-        Event::TaskFinished { task, status, message } => db::query(
-            "update task_executions set status = $3, message = $4, finished_at = $5
-             where execution_id = $1 and task_id = $2",
-        )
-        .bind(id)
-        .bind(task.to_string())
-        .bind(status.as_str())
-        .bind(message.as_deref())
-        .bind(at.as_millis()),
-        Event::StepStarted { task, step, name } => db::query(
-            "insert into step_executions (execution_id, task_id, position, name, status, row_count, started_at)
-             select execution_id, task_id, $3, $4, 'RUNNING', 0, $5 from task_executions
-             where execution_id = $1 and task_id = $2
-             on conflict (execution_id, task_id, position) do update set
-                 name = excluded.name, status = excluded.status, message = null, row_count = 0, receipt = null,
-                 started_at = excluded.started_at, finished_at = null",
-        )
-        .bind(id)
-        .bind(task.to_string())
-        .bind(i64::from(*step))
-        .bind(name.as_str())
-        .bind(at.as_millis()),
-        Event::StepProgress { task, step, rows } => db::query(
-            "update step_executions set row_count = $4 where execution_id = $1 and task_id = $2 and position = $3",
-        )
-        .bind(id)
-        .bind(task.to_string())
-        .bind(i64::from(*step))
-        .bind(db::integer(*rows)),
-        Event::StepFinished { task, step, status, message, receipt } => db::query(
-            "update step_executions
-             set status = $4, message = $5, receipt = $6, row_count = coalesce($7, row_count), finished_at = $8
-             where execution_id = $1 and task_id = $2 and position = $3",
-        )
-        .bind(id)
-        .bind(task.to_string())
-        .bind(i64::from(*step))
-        .bind(status.as_str())
-        .bind(message.as_deref())
-        .bind(receipt.as_ref().map(db::to_json).transpose()?)
-        .bind(receipt.as_ref().map(|receipt| db::integer(receipt.rows_read)))
-        .bind(at.as_millis()),
-        Event::Log { .. } => return Ok(()),
-    };
-    let done = query.execute(connection).await.map_err(db::error)?;
-    if done.rows_affected() == 0 {
-        tracing::warn!(execution.id = %execution, "an event names a task or step the execution does not have");
     }
     Ok(())
 }

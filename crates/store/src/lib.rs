@@ -4,6 +4,7 @@
 mod access;
 mod connections;
 mod db;
+mod events;
 mod executions;
 mod jobs;
 mod logs;
