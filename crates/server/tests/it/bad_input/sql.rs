@@ -54,6 +54,7 @@ async fn sql_that_does_more_than_read_the_pool_is_refused() {
         "SELECT * FROM \"_FOREBAY\".\"checkpoints\"".to_owned(),
         format!("SELECT * FROM \"{}\".made", other.pool.id),
         format!("SELECT {}1", "(".repeat(100)),
+        format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000)),
     ] {
         let answer = admin.post(&query, &json!({"sql": sql})).await;
         bad.check(&answer, &json!(sql.chars().take(80).collect::<String>()), Says("")).await;
