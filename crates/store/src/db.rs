@@ -1,5 +1,7 @@
-//! The one file that names the driver: how to connect, what its errors mean, how columns become words of the
+//! The one module that names the driver: how to connect, what its errors mean, how columns become words of the
 //! domain.
+
+pub(crate) mod migrate;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -36,7 +38,7 @@ pub(crate) async fn open_file(path: &Path) -> Result<(Pool, Pool)> {
             tracing::error!(%error, "the metadata database cannot be opened");
             Error::Unavailable { what: format!("the metadata database {} cannot be opened", path.display()) }
         })?;
-    migrate(&write).await?;
+    migrate::file(&write, path).await?;
     let read = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
     Ok((write, read))
 }
@@ -51,7 +53,7 @@ pub(crate) async fn open_memory() -> Result<Pool> {
         .connect_with(options)
         .await
         .map_err(error)?;
-    migrate(&pool).await?;
+    migrate::run(&pool).await?;
     Ok(pool)
 }
 
@@ -62,10 +64,6 @@ fn options(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
         .disable_statement_logging()
-}
-
-async fn migrate(pool: &Pool) -> Result<()> {
-    sqlx::migrate!("migrations/sqlite").run(pool).await.map_err(Error::internal)
 }
 
 /// Begins a transaction that holds the write lock from its start, so that what it reads stays true.

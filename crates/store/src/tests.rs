@@ -4,6 +4,7 @@ mod access;
 mod executions;
 mod secrets;
 mod setup;
+mod upgrades;
 
 use std::collections::BTreeSet;
 use std::path::Path;
