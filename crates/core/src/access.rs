@@ -8,7 +8,7 @@ use crate::Timestamp;
 use crate::id::{ApplicationId, DataPoolId, KeyId, UserId};
 use crate::name::Name;
 
-/// What a grant can allow. All but `Execute` are the permissions of the wire contract.
+/// What a grant can allow. All but `Execute` and `Metrics` are the permissions of the wire contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Permission {
@@ -20,10 +20,12 @@ pub enum Permission {
     ContinuousDataPush,
     /// Start and cancel jobs and read their logs, without editing anything.
     Execute,
+    /// Read the figures of the server, and nothing else. It is about no pool, so it is granted on the service.
+    Metrics,
 }
 
 impl Permission {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::UseAllDataModels,
         Self::View,
         Self::Edit,
@@ -31,6 +33,7 @@ impl Permission {
         Self::DataPush,
         Self::ContinuousDataPush,
         Self::Execute,
+        Self::Metrics,
     ];
 
     /// The name on the wire.
@@ -44,6 +47,7 @@ impl Permission {
             Self::DataPush => "DATA_PUSH",
             Self::ContinuousDataPush => "CONTINUOUS_DATA_PUSH",
             Self::Execute => "EXECUTE",
+            Self::Metrics => "METRICS",
         }
     }
 }

@@ -32,6 +32,9 @@ pub enum Error {
     /// Something outside does not answer, or is not built into this server.
     #[error("{what}")]
     Unavailable { what: String },
+    /// The disk has no room for this. The text says what is free, what is needed and what to do.
+    #[error("{what}")]
+    InsufficientStorage { what: String },
     /// A data source or the warehouse refused what was asked of it, for a reason the caller can mend.
     #[error("{message}")]
     Refused { message: String },
@@ -68,6 +71,8 @@ pub enum Needed {
     One(Permission),
     /// View and manage on the pool, or execute: what starting and cancelling need.
     Execution,
+    /// The figures of the server.
+    Metrics,
     /// The administrator's role.
     Administrator,
 }
@@ -77,6 +82,7 @@ impl fmt::Display for Needed {
         match self {
             Self::One(permission) => write!(formatter, "{} on the data pool", permission.as_str()),
             Self::Execution => formatter.write_str("VIEW and MANAGE, or EXECUTE, on the data pool"),
+            Self::Metrics => formatter.write_str("METRICS, granted for the whole service"),
             Self::Administrator => formatter.write_str("of an administrator"),
         }
     }
@@ -95,11 +101,14 @@ pub enum Kind {
     LogMessage,
     DataModel,
     ModelTable,
+    Schedule,
+    ScheduleRun,
     User,
     Application,
     Key,
     Table,
     Path,
+    Backup,
 }
 
 impl fmt::Display for Kind {
@@ -115,11 +124,14 @@ impl fmt::Display for Kind {
             Self::LogMessage => "log message",
             Self::DataModel => "data model",
             Self::ModelTable => "data model table",
+            Self::Schedule => "schedule",
+            Self::ScheduleRun => "run of a schedule",
             Self::User => "user",
             Self::Application => "application",
             Self::Key => "key",
             Self::Table => "table",
             Self::Path => "path",
+            Self::Backup => "backup",
         })
     }
 }

@@ -56,4 +56,15 @@ pub enum Outcome {
     /// The message says what failed and what to do.
     Failed(String),
     Canceled,
+    /// What ran it went away before the end. Nothing is shown that was not committed.
+    Lost(Loss),
+}
+
+/// Why a run has no end of its own. The reason is a sentence for the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loss {
+    /// The worker died by itself while it ran this, of memory or of a defect: the run may be to blame.
+    Died { reason: String },
+    /// The worker was ended from outside or fell silent: no run is to blame.
+    Interrupted { reason: String },
 }

@@ -63,6 +63,38 @@ impl Status {
     }
 }
 
+/// The right to run an execution, given by whoever hands out the work. Of two claims of one job, only
+/// the one with the greater number may still show rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    pub job: DataJobId,
+    /// Greater than that of every claim before, of any job.
+    pub number: u64,
+}
+
+/// How much an execution matters beside the others that wait in its pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
+}
+
+impl Priority {
+    pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Normal => "NORMAL",
+            Self::High => "HIGH",
+        }
+    }
+}
+
 /// One run of a data job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Execution {
@@ -76,6 +108,58 @@ pub struct Execution {
     pub queued_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
+    pub priority: Priority,
+    /// `host:port` of the server that its extractions read; `None` when they read none.
+    pub source_host: Option<String>,
+    /// From 1. Only an execution that ended its worker is tried again; what is interrupted stays at its attempt.
+    pub attempt: u32,
+    /// How often it was put back into the queue through no fault of its own.
+    pub interruptions: u32,
+    /// Why it was put back into the queue last.
+    pub requeued_because: Option<String>,
+    /// It is not begun before this moment.
+    pub not_before: Option<Timestamp>,
+    /// Who asked for its end first, while it ran.
+    pub canceled_by: Option<String>,
+}
+
+impl Execution {
+    /// An execution that waits for its first attempt, with a new id.
+    #[must_use]
+    pub fn queued(
+        pool_id: DataPoolId,
+        job_id: DataJobId,
+        mode: ExtractionMode,
+        started_by: Subject,
+        queued_at: Timestamp,
+    ) -> Self {
+        Self {
+            id: ExecutionId::random(),
+            pool_id,
+            job_id,
+            mode,
+            status: Status::Queued,
+            message: None,
+            started_by,
+            queued_at,
+            started_at: None,
+            finished_at: None,
+            priority: Priority::Normal,
+            source_host: None,
+            attempt: 1,
+            interruptions: 0,
+            requeued_because: None,
+            not_before: None,
+            canceled_by: None,
+        }
+    }
+
+    /// Whether it may have ended its worker: it then runs with no other execution of its pool beside it, so
+    /// that nobody else can be to blame the next time.
+    #[must_use]
+    pub const fn is_suspect(&self) -> bool {
+        self.attempt > 1
+    }
 }
 
 /// One task of an execution.

@@ -67,6 +67,10 @@ ids! {
     DataModelId is DataModel;
     /// A table of a data model.
     ModelTableId is ModelTable;
+    /// A schedule (`schedulingId` on the wire).
+    ScheduleId is Schedule;
+    /// One firing of a schedule, and the run of its jobs that it led to.
+    ScheduleRunId is ScheduleRun;
     /// A person who signs in or holds API keys.
     UserId is User;
     /// A program with a key and permissions of its own.

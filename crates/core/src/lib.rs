@@ -4,7 +4,10 @@
 //! [`extraction`], [`parameter`] and [`model`] say what a user sets up; [`execution`] says how a
 //! run of it is told; [`spec`] is the frozen form of a job that is handed to what runs it;
 //! [`source`] and [`warehouse`] are what a run reads from and writes to; [`event`] is the news it
-//! sends back; [`access`] says who may do what.
+//! sends back; [`queue`] says which execution is next; [`plane`] is what runs it all; [`access`]
+//! says who may do what;
+//! [`schedule`] says when jobs run by themselves;
+//! [`settings`] is what an administrator sets while the server runs.
 
 pub mod access;
 #[cfg(feature = "conformance")]
@@ -14,16 +17,22 @@ pub mod error;
 pub mod event;
 pub mod execution;
 pub mod extraction;
+pub mod fault;
 pub mod id;
 pub mod job;
 pub mod model;
 pub mod name;
 pub mod parameter;
+pub mod plane;
 pub mod pool;
+pub mod queue;
+pub mod schedule;
 pub mod secret;
+pub mod settings;
 pub mod source;
 pub mod spec;
 pub mod stop;
+pub mod text;
 pub mod time;
 pub mod warehouse;
 

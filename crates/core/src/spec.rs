@@ -1,6 +1,8 @@
 //! The execution spec: a job as it was when it was started, complete and frozen. Whoever runs it
 //! needs nothing else, so it may run in another process.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -41,6 +43,36 @@ pub struct TaskSpec {
     pub work: Work,
     /// The parameters this task sees: its own before the pool's.
     pub parameters: Vec<ParameterSpec>,
+    /// How often it is tried when what failed may work a moment later.
+    #[serde(default)]
+    pub retry: RetryPolicy,
+}
+
+/// How often a task is tried in one run, and how long is waited between. Only what may help is tried
+/// again: a source that did not answer, a warehouse that was busy or full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// The first one included; none and 1 mean that nothing is tried again.
+    pub attempts: u32,
+    /// Before the second attempt. Each further pause is twice as long.
+    pub first_pause_seconds: u64,
+    pub longest_pause_seconds: u64,
+}
+
+impl RetryPolicy {
+    /// How long to wait after an attempt that failed (from 1), before chance is added.
+    #[must_use]
+    pub fn pause(&self, attempt: u32) -> Duration {
+        let doubled = 2_u64.saturating_pow(attempt.saturating_sub(1));
+        let seconds = self.first_pause_seconds.saturating_mul(doubled);
+        Duration::from_secs(seconds.min(self.longest_pause_seconds))
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self { attempts: 3, first_pause_seconds: 5, longest_pause_seconds: 60 }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +98,10 @@ pub struct ExtractionSpec {
     pub tables: Vec<TableExtraction>,
     /// How many tables are read at a time.
     pub parallel: usize,
+    /// Places of tables, as their steps have them, that are loaded already: an execution that was interrupted
+    /// goes on with the others.
+    #[serde(default)]
+    pub done: Vec<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,4 +111,25 @@ pub struct ModelLoadSpec {
     pub foreign_keys: Vec<ForeignKey>,
     /// The tables to load anew; the others are kept from the version before. `None`: all.
     pub only: Option<Vec<ModelTableId>>,
+    /// How many published versions are kept, with the one that this load publishes.
+    #[serde(default = "two")]
+    pub versions_kept: u64,
+}
+
+/// What was kept before it could be set.
+fn two() -> u64 {
+    2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let policy = RetryPolicy { attempts: 9, first_pause_seconds: 5, longest_pause_seconds: 60 };
+        let seconds: Vec<u64> = (1..7).map(|attempt| policy.pause(attempt).as_secs()).collect();
+        assert_eq!(seconds, [5, 10, 20, 40, 60, 60]);
+        assert_eq!(policy.pause(u32::MAX).as_secs(), 60);
+    }
 }

@@ -5,6 +5,7 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 
 use crate::Timestamp;
+use crate::execution::Claim;
 use crate::id::DataModelId;
 use crate::model::ForeignKey;
 use crate::name::Identifier;
@@ -15,8 +16,18 @@ use crate::stop::Stop;
 pub const CHANGE_DATE_COLUMN: &str = "_CELONIS_CHANGE_DATE";
 
 /// Where a pool's rows live.
+///
+/// Whatever shows something names its claim: the one that [`Warehouse::take_over`] was called with last
+/// for the job. Under any other claim nothing is shown, with an error of the kind `Stale`.
 #[async_trait]
 pub trait Warehouse: Send + Sync {
+    /// Lets a claim work for its job. From then on nothing is shown under an older one, however far its
+    /// work has come. Taking over again under the same claim changes nothing.
+    ///
+    /// # Errors
+    /// `Stale` when a newer claim of the job has taken over before.
+    async fn take_over(&self, claim: Claim) -> Result<(), WarehouseError>;
+
     /// The checkpoint committed with a table's rows; `None` when the table is missing.
     async fn checkpoint(&self, table: &WarehouseTable) -> Result<Option<Checkpoint>, WarehouseError>;
 
@@ -24,7 +35,11 @@ pub trait Warehouse: Send + Sync {
     async fn begin_load(&self, load: LoadSpec) -> Result<Box<dyn TableLoad>, WarehouseError>;
 
     /// Begins a transaction for SQL of a user, with unqualified names looked up in `schemas`.
-    async fn begin(&self, schemas: &[Identifier]) -> Result<Box<dyn Transaction>, WarehouseError>;
+    async fn begin(
+        &self,
+        schemas: &[Identifier],
+        claim: Claim,
+    ) -> Result<Box<dyn Transaction>, WarehouseError>;
 
     /// Answers one read-only statement. An answer that would not fit into memory is cut short and
     /// says so, as one that reached the limit does. Dropping the future interrupts the statement.
@@ -46,6 +61,7 @@ pub struct WarehouseTable {
 
 #[derive(Clone, Debug)]
 pub struct LoadSpec {
+    pub claim: Claim,
     pub table: WarehouseTable,
     /// The columns of the rows to come, without the change date.
     pub columns: SchemaRef,
@@ -169,9 +185,12 @@ pub struct PoolColumn {
 /// A data model to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publication {
+    pub claim: Claim,
     pub model: DataModelId,
     pub tables: Vec<PublishedTable>,
     pub foreign_keys: Vec<ForeignKey>,
+    /// How many versions are kept afterwards, with this one; at least 1.
+    pub versions_kept: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,6 +236,8 @@ pub enum WarehouseErrorKind {
     Drift,
     /// Somebody else changed the same table at the same time; running it again helps.
     Conflict,
+    /// A newer claim has taken the job over, so nothing is shown under this one any more.
+    Stale,
     /// The stop was asked for.
     Canceled,
     /// The disk, the memory limit or the file; trying again later may help.
@@ -228,6 +249,16 @@ pub enum WarehouseErrorKind {
 impl WarehouseError {
     pub fn new(kind: WarehouseErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), source: None }
+    }
+
+    /// A claim that may show nothing, because another one has taken the job over.
+    #[must_use]
+    pub fn stale(claim: Claim, newer: u64) -> Self {
+        let text = format!(
+            "a newer run of this data job has taken over, so nothing of this one is shown (it runs under claim {}, the newer one under {newer}). Nothing needs to be done, unless no newer run is there: then the metadata is older than the pool, and both must be restored from one backup",
+            claim.number
+        );
+        Self::new(WarehouseErrorKind::Stale, text)
     }
 
     #[must_use]

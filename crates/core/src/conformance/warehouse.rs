@@ -1,5 +1,6 @@
 //! What every [`Warehouse`] must do. [`loads`] is for what only takes rows, [`statements`] and
-//! [`publishing`] for what runs SQL and publishes models too.
+//! [`publishing`] for what runs SQL and publishes models too. Each checks the fence as well: who may still
+//! show something.
 //!
 //! The tables have the columns `id`, `name` and `version`; a [`Look`] says what is in them.
 
@@ -10,13 +11,17 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 
 use crate::Timestamp;
+use crate::execution::Claim;
+use crate::id::DataJobId;
 use crate::name::Identifier;
 use crate::source::{Checkpoint, CursorValue};
 use crate::stop::Stop;
 use crate::warehouse::{
-    Key, LoadReport, LoadSpec, Query, TableLoad, Warehouse, WarehouseError, WarehouseTable, WriteMode,
+    Key, LoadReport, LoadSpec, Query, TableLoad, Warehouse, WarehouseError, WarehouseErrorKind,
+    WarehouseTable, WriteMode,
 };
 
+mod fence;
 mod loads;
 mod publishing;
 mod statements;
@@ -71,9 +76,17 @@ struct Bench<'a> {
     warehouse: &'a dyn Warehouse,
     look: &'a dyn Look,
     schema: &'a Identifier,
+    claim: Claim,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    /// A bench whose claim has taken its job over.
+    async fn new(warehouse: &'a dyn Warehouse, look: &'a dyn Look, schema: &'a Identifier) -> Self {
+        let claim = Claim { job: DataJobId::random(), number: 1 };
+        warehouse.take_over(claim).await.expect("a first claim takes its job over");
+        Self { warehouse, look, schema, claim }
+    }
+
     fn table(&self, name: &str) -> WarehouseTable {
         WarehouseTable { schema: self.schema.clone(), name: identifier(name) }
     }
@@ -84,7 +97,7 @@ impl Bench<'_> {
 
     fn spec(&self, name: &str, mode: WriteMode) -> LoadSpec {
         let changed_at = Timestamp::from_millis(1_700_000_000_000);
-        LoadSpec { table: self.table(name), columns: columns(), mode, changed_at }
+        LoadSpec { claim: self.claim, table: self.table(name), columns: columns(), mode, changed_at }
     }
 
     /// Loads rows, a batch for each.
@@ -134,6 +147,11 @@ fn expect_error<T>(done: Result<T, WarehouseError>, what: &str) -> WarehouseErro
         Ok(_) => panic!("{what} must be an error"),
         Err(error) => error,
     }
+}
+
+fn expect_stale<T>(done: Result<T, WarehouseError>, what: &str) {
+    let error = expect_error(done, what);
+    assert_eq!(error.kind, WarehouseErrorKind::Stale, "{what}: {error}");
 }
 
 fn identifier(name: &str) -> Identifier {

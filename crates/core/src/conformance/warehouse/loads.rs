@@ -10,7 +10,7 @@ use crate::warehouse::{Warehouse, WarehouseErrorKind, WriteMode};
 /// # Panics
 /// When the warehouse does not do what it must, saying what.
 pub async fn loads(warehouse: &dyn Warehouse, look: &dyn Look, schema: &Identifier) {
-    let bench = Bench { warehouse, look, schema };
+    let bench = Bench::new(warehouse, look, schema).await;
     a_replace_puts_new_rows_in_the_place_of_all_old_ones(&bench).await;
     an_append_adds_rows(&bench).await;
     a_merge_updates_and_inserts_by_key(&bench).await;
@@ -24,6 +24,7 @@ pub async fn loads(warehouse: &dyn Warehouse, look: &dyn Look, schema: &Identifi
     a_wrong_number_of_rows_is_refused(&bench).await;
     a_stop_leaves_everything_as_it_was(&bench).await;
     loads_run_side_by_side(&bench).await;
+    super::fence::loads(&bench).await;
 }
 
 async fn a_replace_puts_new_rows_in_the_place_of_all_old_ones(bench: &Bench<'_>) {

@@ -21,7 +21,8 @@ pub trait Versions: Sync {
 /// # Panics
 /// When the warehouse does not do what it must, saying what.
 pub async fn publishing(warehouse: &dyn Warehouse, versions: &dyn Versions, schema: &Identifier) {
-    let bench = Bench { warehouse, look: &BySql(warehouse), schema };
+    let look = BySql(warehouse);
+    let bench = Bench::new(warehouse, &look, schema).await;
     let heads = [(Some(1), Some("a"), 1), (Some(2), Some("b"), 1)];
     bench.load("heads", WriteMode::Replace, &heads, &checkpoint("1")).await;
     let lines = [(Some(10), Some("a"), 1), (Some(11), Some("a"), 2)];
@@ -40,6 +41,7 @@ pub async fn publishing(warehouse: &dyn Warehouse, versions: &dyn Versions, sche
     kept_tables_stay_as_they_were(&bench, &model, versions).await;
     broken_keys_are_warnings(&bench, &model).await;
     publications_of_one_model_take_turns(&bench, &model, versions).await;
+    super::fence::publishing(&bench, &model, versions).await;
 }
 
 fn model(bench: &Bench<'_>) -> Publication {
@@ -56,7 +58,7 @@ fn model(bench: &Bench<'_>) -> Publication {
         target: tables[1].id,
         columns: vec![(super::identifier("id"), super::identifier("version"))],
     }];
-    Publication { model: DataModelId::random(), tables, foreign_keys }
+    Publication { claim: bench.claim, model: DataModelId::random(), tables, foreign_keys, versions_kept: 2 }
 }
 
 async fn what_fails_changes_nothing(bench: &Bench<'_>, model: &Publication, versions: &dyn Versions) {

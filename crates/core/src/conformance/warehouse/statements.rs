@@ -14,7 +14,8 @@ use crate::warehouse::{
 /// # Panics
 /// When the warehouse does not do what it must, saying what.
 pub async fn statements(warehouse: &dyn Warehouse, schema: &Identifier) {
-    let bench = Bench { warehouse, look: &BySql(warehouse), schema };
+    let look = BySql(warehouse);
+    let bench = Bench::new(warehouse, &look, schema).await;
     let rows = [(Some(1), Some("a"), 1), (Some(2), Some("b"), 1)];
     bench.load("orders", WriteMode::Replace, &rows, &checkpoint("1")).await;
     all_statements_take_effect_together(&bench).await;
@@ -27,10 +28,11 @@ pub async fn statements(warehouse: &dyn Warehouse, schema: &Identifier) {
     names_are_looked_up_in_the_schemas_in_order(&bench).await;
     a_stop_ends_a_statement(&bench).await;
     tables_and_views_are_listed_with_their_columns(&bench).await;
+    super::fence::statements(&bench).await;
 }
 
 async fn execute(bench: &Bench<'_>, statements: &[&str]) -> Result<Vec<u64>, WarehouseError> {
-    let mut transaction = bench.warehouse.begin(std::slice::from_ref(bench.schema)).await?;
+    let mut transaction = bench.warehouse.begin(std::slice::from_ref(bench.schema), bench.claim).await?;
     let mut rows = Vec::new();
     for sql in statements {
         rows.push(transaction.execute(sql, &Stop::never()).await?);
@@ -84,8 +86,11 @@ async fn a_failed_statement_undoes_the_ones_before_it(bench: &Bench<'_>) {
         expect_error(query(bench, "SELECT * FROM undone", 1).await, "a table that was undone");
     }
     // Whoever does not look at errors keeps nothing either.
-    let mut transaction =
-        bench.warehouse.begin(std::slice::from_ref(bench.schema)).await.expect("a transaction begins");
+    let mut transaction = bench
+        .warehouse
+        .begin(std::slice::from_ref(bench.schema), bench.claim)
+        .await
+        .expect("a transaction begins");
     transaction.execute("DELETE FROM orders", &Stop::never()).await.expect("rows are deleted");
     expect_error(transaction.execute("SELECT * FROM nowhere", &Stop::never()).await, "a missing table");
     expect_error(transaction.commit().await, "a commit after a failed statement");
@@ -93,8 +98,11 @@ async fn a_failed_statement_undoes_the_ones_before_it(bench: &Bench<'_>) {
 }
 
 async fn a_dropped_transaction_did_nothing(bench: &Bench<'_>) {
-    let mut transaction =
-        bench.warehouse.begin(std::slice::from_ref(bench.schema)).await.expect("a transaction begins");
+    let mut transaction = bench
+        .warehouse
+        .begin(std::slice::from_ref(bench.schema), bench.claim)
+        .await
+        .expect("a transaction begins");
     transaction.execute("DELETE FROM orders", &Stop::never()).await.expect("rows are deleted");
     assert_eq!(count(bench, "orders").await, 2, "nobody else sees what is not committed");
     drop(transaction);
@@ -152,7 +160,7 @@ async fn a_query_is_one_statement(bench: &Bench<'_>) {
 async fn names_are_looked_up_in_the_schemas_in_order(bench: &Bench<'_>) {
     let other = identifier("conformance_other");
     let schemas = [other.clone(), bench.schema.clone()];
-    let mut transaction = bench.warehouse.begin(&schemas).await.expect("a transaction begins");
+    let mut transaction = bench.warehouse.begin(&schemas, bench.claim).await.expect("a transaction begins");
     for sql in ["CREATE TABLE other_only AS SELECT 7 AS a", "SELECT * FROM orders"] {
         transaction.execute(sql, &Stop::never()).await.expect("names are found");
     }
@@ -173,8 +181,11 @@ async fn a_stop_ends_a_statement(bench: &Bench<'_>) {
     let (done, ()) = futures::join!(bench.warehouse.query(asked, &stop), async { handle.request() });
     assert_eq!(expect_error(done, "a stopped query").kind, WarehouseErrorKind::Canceled);
     let (handle, stop) = Stop::new();
-    let mut transaction =
-        bench.warehouse.begin(std::slice::from_ref(bench.schema)).await.expect("a transaction begins");
+    let mut transaction = bench
+        .warehouse
+        .begin(std::slice::from_ref(bench.schema), bench.claim)
+        .await
+        .expect("a transaction begins");
     transaction.execute("DELETE FROM orders", &Stop::never()).await.expect("rows are deleted");
     let (done, ()) = futures::join!(transaction.execute(endless, &stop), async { handle.request() });
     assert_eq!(expect_error(done, "a stopped statement").kind, WarehouseErrorKind::Canceled);

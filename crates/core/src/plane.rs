@@ -1,0 +1,86 @@
+//! The seam to what runs executions and holds the pools' rows: worker processes, one for each pool
+//! that is in use.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use crate::Timestamp;
+use crate::connection::ConnectionConfig;
+use crate::event::{EventSink, Outcome};
+use crate::execution::Claim;
+use crate::id::DataPoolId;
+use crate::source::{SourceError, SourceTable};
+use crate::spec::ExecutionSpec;
+use crate::stop::Stop;
+use crate::warehouse::{PoolTable, Query, Rows, WarehouseError};
+
+/// Runs executions and answers for the rows of pools.
+#[async_trait]
+pub trait DataPlane: Send + Sync {
+    /// Runs one execution to its end. What is written is written under the claim: once a newer claim
+    /// of the same job has begun, an older one can show nothing any more.
+    async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome;
+
+    /// Answers a read-only query on a pool's tables.
+    async fn query(&self, pool: DataPoolId, query: Query, stop: &Stop) -> Result<Rows, WarehouseError>;
+
+    /// The tables and views of a pool.
+    async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError>;
+
+    /// Removes everything of a pool.
+    async fn remove(&self, pool: DataPoolId) -> Result<(), WarehouseError>;
+
+    /// Makes a consistent copy of a pool's rows and published models in a new folder, on the same disk, and
+    /// names it. Whoever asked moves it away; a copy that was left is made anew.
+    async fn backup(&self, pool: DataPoolId) -> Result<PathBuf, WarehouseError>;
+
+    /// Connects to a source of a pool and reads nothing.
+    async fn check(&self, pool: DataPoolId, config: &ConnectionConfig) -> Result<(), SourceError>;
+
+    /// The tables a source of a pool offers.
+    async fn discover(
+        &self,
+        pool: DataPoolId,
+        config: &ConnectionConfig,
+    ) -> Result<Vec<SourceTable>, SourceError>;
+
+    /// What was found damaged in a pool's files, the oldest first, as long as what was moved aside lies there.
+    async fn damages(&self, pool: DataPoolId) -> Result<Vec<Damage>, WarehouseError>;
+
+    /// What works for the pools now. It asks nobody: the figures are those of the last sign of life.
+    fn workers(&self) -> Workers;
+}
+
+/// Commits of a pool that could not be read back. The files were moved aside, and the pool opened without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub quarantined: Vec<PathBuf>,
+    /// What was committed after this moment may be missing.
+    pub last_good: Timestamp,
+}
+
+/// The workers of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workers {
+    /// Those that live.
+    pub live: Vec<WorkerStatus>,
+    /// How many were started since the server began.
+    pub started: u64,
+    /// How many of these ended otherwise than because they were idle or the server asked them to.
+    pub lost: u64,
+}
+
+/// One worker, as it was when it last answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerStatus {
+    pub pool: DataPoolId,
+    /// Its process on this machine.
+    pub pid: u32,
+    /// The memory it holds now.
+    pub memory_bytes: u64,
+    /// The most memory it held so far.
+    pub peak_bytes: u64,
+    /// Executions that it runs.
+    pub running: usize,
+}

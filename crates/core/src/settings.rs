@@ -1,0 +1,268 @@
+//! What an administrator sets while the server runs: how much of the past is kept, how much an
+//! execution may say, and how much of the disk stays free. The defaults keep a small disk healthy.
+//!
+//! What must be known before a server starts (folders, ports, limits of memory) is no setting here:
+//! it is an option of `forebay serve`.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, Result};
+
+const MIB: u64 = 1024 * 1024;
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// One thing that can be set. All of them are whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Setting {
+    ExecutionsKeptDays,
+    ExecutionsKeptPerJob,
+    LogsKeptDays,
+    LogMessagesPerExecution,
+    LogMessageBytes,
+    ModelVersionsKept,
+    DiskMinimumFreeMib,
+    DiskAlarmFreeMib,
+}
+
+impl Setting {
+    pub const ALL: [Self; 8] = [
+        Self::ExecutionsKeptDays,
+        Self::ExecutionsKeptPerJob,
+        Self::LogsKeptDays,
+        Self::LogMessagesPerExecution,
+        Self::LogMessageBytes,
+        Self::ModelVersionsKept,
+        Self::DiskMinimumFreeMib,
+        Self::DiskAlarmFreeMib,
+    ];
+
+    /// The name on the wire and on the command line; the unit is in it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ExecutionsKeptDays => "executionsKeptDays",
+            Self::ExecutionsKeptPerJob => "executionsKeptPerJob",
+            Self::LogsKeptDays => "logsKeptDays",
+            Self::LogMessagesPerExecution => "logMessagesPerExecution",
+            Self::LogMessageBytes => "logMessageBytes",
+            Self::ModelVersionsKept => "modelVersionsKept",
+            Self::DiskMinimumFreeMib => "diskMinimumFreeMib",
+            Self::DiskAlarmFreeMib => "diskAlarmFreeMib",
+        }
+    }
+
+    /// What it means, in a sentence for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::ExecutionsKeptDays => {
+                "Executions that ended longer ago are dropped, but for the newest and the last successful one \
+                 of each job."
+            }
+            Self::ExecutionsKeptPerJob => {
+                "The most executions that are kept of one job; the oldest are dropped first."
+            }
+            Self::LogsKeptDays => "Log messages of executions that ended longer ago are dropped.",
+            Self::LogMessagesPerExecution => {
+                "The most log messages of one execution; the last tenth is for errors. Further ones are counted \
+                 and dropped."
+            }
+            Self::LogMessageBytes => "A longer log message is cut.",
+            Self::ModelVersionsKept => {
+                "How many published versions of a data model are kept, with the current one; older ones are \
+                 removed by the next load."
+            }
+            Self::DiskMinimumFreeMib => {
+                "With less free on the disk of the data folder, no execution begins. Without a value: 1 GiB or \
+                 5 % of the disk, whichever is less."
+            }
+            Self::DiskAlarmFreeMib => {
+                "With less free on the disk of the data folder, the log and the metrics warn. Without a value: \
+                 4 GiB or 10 % of the disk, whichever is less."
+            }
+        }
+    }
+
+    /// The value when none is set; `None` where it depends on the size of the disk.
+    #[must_use]
+    pub const fn default(self) -> Option<u64> {
+        match self {
+            Self::ExecutionsKeptDays => Some(90),
+            Self::ExecutionsKeptPerJob => Some(1_000),
+            Self::LogsKeptDays => Some(30),
+            Self::LogMessagesPerExecution => Some(5_000),
+            Self::LogMessageBytes => Some(8 * 1024),
+            Self::ModelVersionsKept => Some(2),
+            Self::DiskMinimumFreeMib | Self::DiskAlarmFreeMib => None,
+        }
+    }
+
+    /// The values it can have.
+    #[must_use]
+    pub const fn bounds(self) -> RangeInclusive<u64> {
+        match self {
+            Self::ExecutionsKeptDays | Self::LogsKeptDays => 1..=36_500,
+            Self::ExecutionsKeptPerJob => 1..=1_000_000,
+            Self::LogMessagesPerExecution => 100..=1_000_000,
+            Self::LogMessageBytes => 256..=1_048_576,
+            Self::ModelVersionsKept => 1..=100,
+            // The largest is a pebibyte.
+            Self::DiskMinimumFreeMib | Self::DiskAlarmFreeMib => 1..=1_073_741_824,
+        }
+    }
+
+    /// # Errors
+    /// `Invalid` with the name and the names there are.
+    pub fn parse(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|setting| setting.name() == name).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::invalid(name, format!("is no setting; there are {names}"))
+        })
+    }
+}
+
+/// The values that are set by hand; the others have their defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceSettings(BTreeMap<Setting, u64>);
+
+impl ServiceSettings {
+    /// The value of a setting; `None` where it depends on the size of the disk.
+    #[must_use]
+    pub fn value(&self, setting: Setting) -> Option<u64> {
+        self.0.get(&setting).copied().or(setting.default())
+    }
+
+    /// Those that are set by hand.
+    pub fn set_by_hand(&self) -> impl Iterator<Item = (Setting, u64)> {
+        self.0.iter().map(|(setting, value)| (*setting, *value))
+    }
+
+    /// Sets a value, or with `None` goes back to the default.
+    ///
+    /// # Errors
+    /// `Invalid` with the setting's name when the value is out of bounds.
+    pub fn set(&mut self, setting: Setting, value: Option<u64>) -> Result<()> {
+        let Some(value) = value else {
+            self.0.remove(&setting);
+            return Ok(());
+        };
+        let bounds = setting.bounds();
+        if !bounds.contains(&value) {
+            let (least, most) = (bounds.start(), bounds.end());
+            return Err(Error::invalid(
+                setting.name(),
+                format!("must be from {least} to {most}, not {value}"),
+            ));
+        }
+        self.0.insert(setting, value);
+        Ok(())
+    }
+
+    fn number(&self, setting: Setting) -> u64 {
+        // Those that have no value of their own are asked for with the disk's size.
+        self.value(setting).unwrap_or_default()
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn executions_kept_millis(&self) -> i64 {
+        days(self.number(Setting::ExecutionsKeptDays))
+    }
+
+    #[must_use]
+    pub fn executions_kept_per_job(&self) -> u64 {
+        self.number(Setting::ExecutionsKeptPerJob)
+    }
+
+    #[must_use]
+    pub fn logs_kept_days(&self) -> u64 {
+        self.number(Setting::LogsKeptDays)
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn logs_kept_millis(&self) -> i64 {
+        days(self.logs_kept_days())
+    }
+
+    #[must_use]
+    pub fn log_messages_per_execution(&self) -> u64 {
+        self.number(Setting::LogMessagesPerExecution)
+    }
+
+    #[must_use]
+    pub fn log_message_bytes(&self) -> usize {
+        usize::try_from(self.number(Setting::LogMessageBytes)).unwrap_or(usize::MAX)
+    }
+
+    #[must_use]
+    pub fn model_versions_kept(&self) -> u64 {
+        self.number(Setting::ModelVersionsKept)
+    }
+
+    /// In bytes, for a disk of `total` bytes.
+    #[must_use]
+    pub fn disk_minimum_free(&self, total: u64) -> u64 {
+        match self.value(Setting::DiskMinimumFreeMib) {
+            Some(mib) => mib.saturating_mul(MIB),
+            None => (1024 * MIB).min(total / 20),
+        }
+    }
+
+    /// In bytes, for a disk of `total` bytes; never below the minimum.
+    #[must_use]
+    pub fn disk_alarm_free(&self, total: u64) -> u64 {
+        let alarm = match self.value(Setting::DiskAlarmFreeMib) {
+            Some(mib) => mib.saturating_mul(MIB),
+            None => (4096 * MIB).min(total / 10),
+        };
+        alarm.max(self.disk_minimum_free(total))
+    }
+}
+
+fn days(days: u64) -> i64 {
+    i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY_MILLIS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_defaults_are_within_bounds() {
+        for setting in Setting::ALL {
+            assert_eq!(Setting::parse(setting.name()).unwrap(), setting);
+            if let Some(value) = setting.default() {
+                assert!(setting.bounds().contains(&value), "{}", setting.name());
+                assert_eq!(ServiceSettings::default().value(setting), Some(value));
+            }
+        }
+        let error = Setting::parse("logsKeptWeeks").unwrap_err().to_string();
+        assert!(error.starts_with("logsKeptWeeks: is no setting; there are "), "{error}");
+        assert!(error.contains("logsKeptDays"), "{error}");
+    }
+
+    #[test]
+    fn a_value_out_of_bounds_is_refused_by_name_and_changes_nothing() {
+        let mut settings = ServiceSettings::default();
+        settings.set(Setting::LogsKeptDays, Some(7)).unwrap();
+        let error = settings.set(Setting::LogsKeptDays, Some(0)).unwrap_err().to_string();
+        assert_eq!(error, "logsKeptDays: must be from 1 to 36500, not 0");
+        assert_eq!(settings.logs_kept_days(), 7);
+        settings.set(Setting::LogsKeptDays, None).unwrap();
+        assert_eq!(settings.logs_kept_days(), 30);
+    }
+
+    #[test]
+    fn a_small_disk_needs_less_and_the_alarm_is_never_below_the_minimum() {
+        let settings = ServiceSettings::default();
+        assert_eq!(settings.disk_minimum_free(10 * 1024 * MIB), 512 * MIB);
+        assert_eq!(settings.disk_minimum_free(1_000_000 * MIB), 1024 * MIB);
+        assert_eq!(settings.disk_alarm_free(10 * 1024 * MIB), 1024 * MIB);
+        let mut settings = ServiceSettings::default();
+        settings.set(Setting::DiskMinimumFreeMib, Some(9_000)).unwrap();
+        assert_eq!(settings.disk_minimum_free(MIB), 9_000 * MIB);
+        assert_eq!(settings.disk_alarm_free(1_000_000 * MIB), 9_000 * MIB);
+    }
+}
