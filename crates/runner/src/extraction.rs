@@ -1,4 +1,11 @@
 //! An extraction: one snapshot of its source for all of its tables, several of them at a time.
+//!
+//! Tables that failed for a passing reason are tried again under a new snapshot, from their beginning; what
+//! was staged of them is gone. A table cannot be continued where it broke off: the snapshot that its first
+//! rows came from ended with the connection that held it (PostgreSQL keeps an exported snapshot only as long
+//! as the transaction that exported it, and nobody can ask for an old one), so the rest would be of a later
+//! moment, half old and half new. Tables that were committed before stay as they are: each is consistent by
+//! itself, and its checkpoint says of which moment it is.
 
 use std::collections::HashMap;
 
@@ -10,9 +17,11 @@ use forebay_core::spec::{ExtractionSpec, TaskSpec};
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt};
 
-use crate::halt::{Halt, check, unless_stopped};
+use crate::attempts::Attempts;
+use crate::halt::{Halt, check};
 use crate::parameters::Parameters;
 use crate::report::{Report, counted};
+use crate::waiting::Waiting;
 use crate::{Done, Run};
 
 /// What the tables of one extraction share.
@@ -23,7 +32,12 @@ pub(crate) struct Extraction<'a> {
     pub(crate) parameters: &'a Parameters<'a>,
     pub(crate) snapshot: &'a dyn Snapshot,
     pub(crate) keys: SourceKeys<'a>,
+    /// Whether what fails for a passing reason is tried again.
+    pub(crate) again: bool,
 }
+
+/// How each table that was tried ended, with its place.
+type Tried = Vec<(usize, Result<TableDone, Halt>)>;
 
 /// How a table ended well.
 pub(crate) enum TableDone {
@@ -36,6 +50,7 @@ pub(crate) async fn run(
     task: &TaskSpec,
     spec: &ExtractionSpec,
     report: &Report<'_>,
+    attempts: &mut Attempts<'_>,
 ) -> Result<Done, Halt> {
     let tables: Vec<&TableExtraction> =
         spec.tables.iter().filter(|table| table.activation == Activation::Enabled).collect();
@@ -43,35 +58,96 @@ pub(crate) async fn run(
         return Ok(Done::Skipped("no table is enabled".to_owned()));
     }
     check_targets(&tables)?;
+    let is_done = |position: &usize| u32::try_from(*position).is_ok_and(|place| spec.done.contains(&place));
+    let mut left: Vec<usize> = (0..tables.len()).filter(|position| !is_done(position)).collect();
+    let done = tables.len() - left.len();
+    if left.is_empty() {
+        return Ok(Done::Success(format!("{}{}", counted(done as u64, "table"), LOADED_BEFORE)));
+    }
     let mode = run.spec.mode.as_str();
-    report
-        .info("EXTRACTION_STARTED", format!("{mode} extraction of {}", counted(tables.len() as u64, "table")))
-        .await;
+    let text = format!("{mode} extraction of {}", counted(left.len() as u64, "table"));
+    report.info("EXTRACTION_STARTED", text).await;
     let texts: Vec<&str> = tables.iter().flat_map(|table| texts(table)).collect();
     let parameters = Parameters::read(run, task, &texts, report).await?;
-    check(run.stop)?;
-    let source = run.sources.open(&spec.config)?;
-    let snapshot = unless_stopped(run.stop, source.snapshot()).await??;
-    let keys = SourceKeys { source: &*source, known: Mutex::new(None) };
-    let extraction = Extraction { run, spec, report, parameters: &parameters, snapshot: &*snapshot, keys };
-    let mut work = Vec::new();
-    for (position, table) in tables.iter().enumerate() {
-        let table = extraction.table(position, table);
-        work.push(Box::pin(async move { (position, table.await) }));
+    let mut ended: Tried = Vec::new();
+    loop {
+        let reason = match tried(run, spec, report, &parameters, (&tables, &left), attempts.has_more()).await
+        {
+            Ok(tried) => {
+                let mut reasons = Vec::new();
+                left.clear();
+                for (position, result) in tried {
+                    match result {
+                        Err(Halt::Passing(reason)) if attempts.has_more() => {
+                            left.push(position);
+                            reasons.push(format!("{}: {reason}", tables[position].target_name()));
+                        }
+                        result => ended.push((position, result)),
+                    }
+                }
+                reasons.join("; ")
+            }
+            Err(Halt::Passing(reason)) if attempts.has_more() => reason,
+            Err(Halt::Canceled) => return Err(Halt::Canceled),
+            // No table was reached at all.
+            Err(halt) if ended.is_empty() => return Err(halt),
+            Err(halt) => {
+                ended.extend(left.drain(..).map(|position| (position, Err(halt.clone()))));
+                String::new()
+            }
+        };
+        if left.is_empty() {
+            ended.sort_by_key(|(position, _)| *position);
+            return summary(&tables, done, ended);
+        }
+        check(run.stop)?;
+        attempts.next(&reason).await?;
     }
-    let mut ended: Vec<_> = stream::iter(work).buffer_unordered(spec.parallel.max(1)).collect().await;
-    ended.sort_by_key(|(position, _)| *position);
-    summary(&tables, ended)
 }
 
-fn summary(tables: &[&TableExtraction], ended: Vec<(usize, Result<TableDone, Halt>)>) -> Result<Done, Halt> {
+/// Tries tables once, under one snapshot.
+async fn tried(
+    run: &Run<'_>,
+    spec: &ExtractionSpec,
+    report: &Report<'_>,
+    parameters: &Parameters<'_>,
+    (tables, places): (&[&TableExtraction], &[usize]),
+    again: bool,
+) -> Result<Tried, Halt> {
+    check(run.stop)?;
+    forebay_core::fault::point("extraction.before_snapshot");
+    let source = run.sources.open(&spec.config)?;
+    let mut waiting = Waiting::new(report, run.stop, "the snapshot".to_owned());
+    let snapshot = waiting.wait(source.snapshot()).await??;
+    forebay_core::fault::point("extraction.after_snapshot");
+    let keys = SourceKeys { source: &*source, known: Mutex::new(None) };
+    let extraction = Extraction { run, spec, report, parameters, snapshot: &*snapshot, keys, again };
+    let mut work = Vec::new();
+    for place in places {
+        let table = extraction.table(*place, tables[*place]);
+        work.push(Box::pin(async move { (*place, table.await) }));
+    }
+    Ok(stream::iter(work).buffer_unordered(spec.parallel.max(1)).collect().await)
+}
+
+/// After the number of tables that an execution had loaded before it was interrupted.
+const LOADED_BEFORE: &str = " loaded before the interruption";
+
+fn summary(
+    tables: &[&TableExtraction],
+    done: usize,
+    ended: Vec<(usize, Result<TableDone, Halt>)>,
+) -> Result<Done, Halt> {
     let (mut loaded, mut unchanged, mut total, mut failed) = (0, 0, 0, Vec::new());
-    for ((_, ended), table) in ended.into_iter().zip(tables) {
+    for (position, ended) in ended {
+        let table = tables[position];
         match ended {
             Ok(TableDone::Loaded { rows }) => (loaded, total) = (loaded + 1, total + rows),
             Ok(TableDone::Unchanged) => unchanged += 1,
             Err(Halt::Canceled) => return Err(Halt::Canceled),
-            Err(Halt::Failed(reason)) => failed.push(format!("{}: {reason}", table.target_name())),
+            Err(Halt::Failed(reason) | Halt::Passing(reason)) => {
+                failed.push(format!("{}: {reason}", table.target_name()))
+            }
         }
     }
     if !failed.is_empty() {
@@ -81,6 +157,9 @@ fn summary(tables: &[&TableExtraction], ended: Vec<(usize, Result<TableDone, Hal
     let mut text = format!("{} loaded, {}", counted(loaded, "table"), counted(total, "row"));
     if unchanged > 0 {
         text = format!("{text}; {} unchanged", counted(unchanged, "table"));
+    }
+    if done > 0 {
+        text = format!("{text}; {}{LOADED_BEFORE}", counted(done as u64, "table"));
     }
     Ok(Done::Success(text))
 }

@@ -3,17 +3,30 @@
 use std::error::Error;
 use std::pin::pin;
 
-use forebay_core::source::SourceError;
+use forebay_core::source::{SourceError, SourceErrorKind};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{WarehouseError, WarehouseErrorKind};
 use futures::future::{Either, select};
 
-/// Why work ended early.
+/// Why work ended early. The texts are for the user: what failed and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Halt {
     Canceled,
-    /// For the user: what failed and what to do.
+    /// Trying it again would fail again.
     Failed(String),
+    /// The same may work a moment later.
+    Passing(String),
+}
+
+impl Halt {
+    /// Says more about a failure.
+    pub(crate) fn map(self, tell: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Canceled => Self::Canceled,
+            Self::Failed(reason) => Self::Failed(tell(reason)),
+            Self::Passing(reason) => Self::Passing(tell(reason)),
+        }
+    }
 }
 
 impl From<String> for Halt {
@@ -25,7 +38,12 @@ impl From<String> for Halt {
 impl From<SourceError> for Halt {
     fn from(error: SourceError) -> Self {
         tracing::warn!(error = &error as &dyn Error, kind = ?error.kind, "a source failed");
-        Self::Failed(error.message)
+        match error.kind {
+            SourceErrorKind::Unreachable => Self::Passing(error.message),
+            SourceErrorKind::Denied | SourceErrorKind::Invalid | SourceErrorKind::Value => {
+                Self::Failed(error.message)
+            }
+        }
     }
 }
 
@@ -35,7 +53,15 @@ impl From<WarehouseError> for Halt {
             return Self::Canceled;
         }
         tracing::warn!(error = &error as &dyn Error, kind = ?error.kind, "the warehouse failed");
-        Self::Failed(error.message)
+        match error.kind {
+            WarehouseErrorKind::Canceled => Self::Canceled,
+            WarehouseErrorKind::Conflict | WarehouseErrorKind::Unavailable => Self::Passing(error.message),
+            // After an internal error nobody knows what was kept.
+            WarehouseErrorKind::Invalid
+            | WarehouseErrorKind::Drift
+            | WarehouseErrorKind::Stale
+            | WarehouseErrorKind::Internal => Self::Failed(error.message),
+        }
     }
 }
 

@@ -1,19 +1,24 @@
 //! Runs one execution from its frozen spec: its tasks in order, telling what happens as events.
 //!
 //! [`run`] is what a job does. An extraction is in `extraction` and `table`, a transformation in
-//! `transformation`, a data model load in `model_load`; `parameters` fills in `<%=…%>` for all.
+//! `transformation`, a data model load in `model_load`; `parameters` fills in `<%=…%>` for all. Before it
+//! does anything, a run takes its job over in the warehouse, so that an older one shows nothing any more.
 
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
-use forebay_core::execution::{LogLevel, Status};
+use forebay_core::execution::{Claim, LogLevel, Status};
 use forebay_core::source::{Source, SourceError};
 use forebay_core::spec::{ExecutionSpec, TaskSpec, Work};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::Warehouse;
 
-use crate::halt::Halt;
+use crate::attempts::Attempts;
+use crate::bounded::{Bounded, bound};
+use crate::halt::{Halt, unless_stopped};
 use crate::report::Report;
 
+mod attempts;
+mod bounded;
 mod columns;
 mod day;
 mod extraction;
@@ -31,6 +36,7 @@ mod table;
 mod tests;
 mod transformation;
 mod value;
+mod waiting;
 
 /// Makes a source of a connection's settings.
 pub trait OpenSource: Send + Sync {
@@ -54,6 +60,7 @@ where
 #[derive(Clone, Copy)]
 struct Run<'a> {
     spec: &'a ExecutionSpec,
+    claim: Claim,
     sources: &'a dyn OpenSource,
     warehouse: &'a dyn Warehouse,
     stop: &'a Stop,
@@ -70,12 +77,14 @@ enum Done {
 /// told as events and in the outcome.
 pub async fn run(
     spec: &ExecutionSpec,
+    claim: Claim,
     sources: &dyn OpenSource,
     warehouse: &dyn Warehouse,
     events: &dyn EventSink,
     stop: &Stop,
 ) -> Outcome {
-    let run = Run { spec, sources, warehouse, stop };
+    let run = Run { spec, claim, sources, warehouse, stop };
+    let events = &Bounded(events);
     for (position, task) in spec.tasks.iter().enumerate() {
         let report = Report::new(events, task.id);
         let rest = spec.tasks.get(position + 1..).unwrap_or_default();
@@ -100,7 +109,8 @@ pub async fn run(
                 }
                 return Outcome::Canceled;
             }
-            Err(Halt::Failed(reason)) => {
+            Err(Halt::Failed(mut reason) | Halt::Passing(mut reason)) => {
+                bound(&mut reason);
                 // The last line of a failed task: clients show the newest message as the reason.
                 report.log(LogLevel::Error, "TASK_FAILED", reason.clone()).await;
                 report.task_finished(Status::Fail, Some(reason.clone())).await;
@@ -116,9 +126,27 @@ pub async fn run(
 }
 
 impl Run<'_> {
+    /// Runs a task, as often as its retry policy lets it.
     async fn task(&self, task: &TaskSpec, report: &Report<'_>) -> Result<Done, Halt> {
+        let mut attempts = Attempts::new(task.retry, self.stop, report);
+        loop {
+            match self.attempt(task, report, &mut attempts).await {
+                Err(Halt::Passing(reason)) if attempts.has_more() => attempts.next(&reason).await?,
+                done => return done,
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        task: &TaskSpec,
+        report: &Report<'_>,
+        attempts: &mut Attempts<'_>,
+    ) -> Result<Done, Halt> {
+        // From here on an older run of the job, wherever it still goes on, shows nothing any more.
+        unless_stopped(self.stop, self.warehouse.take_over(self.claim)).await??;
         match &task.work {
-            Work::Extraction(spec) => extraction::run(self, task, spec, report).await,
+            Work::Extraction(spec) => extraction::run(self, task, spec, report, attempts).await,
             Work::Transformation { statement } => transformation::run(self, task, statement, report).await,
             Work::DataModelLoad(spec) => model_load::run(self, spec, report).await,
         }

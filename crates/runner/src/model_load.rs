@@ -25,7 +25,7 @@ pub(crate) async fn run(run: &Run<'_>, spec: &ModelLoadSpec, report: &Report<'_>
         Err(halt) => {
             let (status, message) = match &halt {
                 Halt::Canceled => (Status::Cancel, "canceled"),
-                Halt::Failed(reason) => (Status::Fail, reason.as_str()),
+                Halt::Failed(reason) | Halt::Passing(reason) => (Status::Fail, reason.as_str()),
             };
             for (step, _) in steps {
                 step.finished(status, Some(message.to_owned()), None).await;
@@ -78,8 +78,10 @@ fn publication(run: &Run<'_>, spec: &ModelLoadSpec) -> Publication {
         },
     });
     Publication {
+        claim: run.claim,
         model: spec.data_model_id,
         tables: tables.collect(),
         foreign_keys: spec.foreign_keys.clone(),
+        versions_kept: spec.versions_kept,
     }
 }

@@ -14,6 +14,7 @@ use crate::extraction::{Extraction, TableDone};
 use crate::halt::{Halt, check, unless_stopped};
 use crate::hidden::{hidden, shown};
 use crate::report::{Step, counted};
+use crate::waiting::Waiting;
 
 /// What a table's step tells at its end.
 enum Ended {
@@ -44,14 +45,18 @@ impl Extraction<'_> {
                 step.finished(Status::Cancel, Some("canceled".to_owned()), None).await;
                 Err(Halt::Canceled)
             }
-            Err(Halt::Failed(reason)) => {
+            Err(halt @ (Halt::Failed(_) | Halt::Passing(_))) => {
                 // Some reasons name the table already.
-                let reason =
-                    reason.strip_prefix(&format!("{}: ", table.target_name())).unwrap_or(&reason).to_owned();
-                let text = format!("{}: {reason}", table.target_name());
-                self.report.log(LogLevel::Error, "TABLE_FAILED", text).await;
+                let prefix = format!("{}: ", table.target_name());
+                let halt = halt.map(|reason| reason.strip_prefix(&prefix).unwrap_or(&reason).to_owned());
+                let (level, reason) = match &halt {
+                    Halt::Passing(reason) if self.again => (LogLevel::Warning, reason),
+                    Halt::Failed(reason) | Halt::Passing(reason) => (LogLevel::Error, reason),
+                    Halt::Canceled => return Err(Halt::Canceled),
+                };
+                self.report.log(level, "TABLE_FAILED", format!("{prefix}{reason}")).await;
                 step.finished(Status::Fail, Some(reason.clone()), None).await;
-                Err(Halt::Failed(reason))
+                Err(halt)
             }
         }
     }
@@ -80,7 +85,8 @@ impl Extraction<'_> {
             }
         }
         check(stop)?;
-        let mut rows = match unless_stopped(stop, self.snapshot.read(&request)).await?? {
+        let mut waiting = Waiting::new(self.report, stop, target.name.to_string());
+        let mut rows = match waiting.wait(self.snapshot.read(&request)).await?? {
             TableReader::Rows(rows) => rows,
             TableReader::Unchanged => {
                 // Only a delta can find nothing new.
@@ -108,6 +114,7 @@ impl Extraction<'_> {
         let mut columns = Columns::plan(table, &rows.schema, &key, &self.spec.pseudonymisation)?;
         let mode = self.write_mode(table, &request, rows.extent, &rows.schema, key).await;
         let load = LoadSpec {
+            claim: self.run.claim,
             table: target,
             columns: columns.schema(),
             mode: mode.clone(),
@@ -118,7 +125,7 @@ impl Extraction<'_> {
             checkpoint_after: Some(shown(table, &rows.checkpoint)),
             ..Receipt::default()
         };
-        let report = self.copy(load, rows, &mut columns, &mut receipt, step).await?;
+        let report = self.copy(load, rows, &mut columns, &mut receipt, (step, waiting)).await?;
         self.tell(table, &mode, &columns, &report).await;
         receipt.rows_inserted = report.rows_inserted;
         receipt.rows_updated = report.rows_updated;
@@ -189,12 +196,12 @@ impl Extraction<'_> {
         rows: TableRows,
         columns: &mut Columns<'_>,
         receipt: &mut Receipt,
-        step: &mut Step<'_>,
+        (step, mut waiting): (&mut Step<'_>, Waiting<'_>),
     ) -> Result<LoadReport, Halt> {
         let stop = self.run.stop;
         let TableRows { mut batches, checkpoint, .. } = rows;
-        let mut load = self.run.warehouse.begin_load(load).await?;
-        while let Some(batch) = unless_stopped(stop, batches.next()).await? {
+        let mut load = unless_stopped(stop, self.run.warehouse.begin_load(load)).await??;
+        while let Some(batch) = waiting.wait(batches.next()).await? {
             let batch = batch?;
             if batch.num_rows() == 0 {
                 continue;
@@ -202,10 +209,12 @@ impl Extraction<'_> {
             receipt.rows_read += batch.num_rows() as u64;
             receipt.bytes += batch.get_array_memory_size() as u64;
             load.append(columns.apply(&batch)?).await?;
+            forebay_core::fault::point("load.first_batch_staged");
             step.progress(receipt.rows_read).await;
         }
         drop(batches);
         check(stop)?;
+        forebay_core::fault::point("load.before_commit");
         Ok(load.commit(receipt.rows_read, &checkpoint, stop).await?)
     }
 

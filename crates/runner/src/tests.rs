@@ -8,6 +8,7 @@ mod full;
 mod house;
 mod models;
 mod parameters;
+mod retries;
 mod source;
 mod tables;
 mod transformations;

@@ -4,7 +4,7 @@ use forebay_core::execution::{LogLevel, Status};
 use forebay_core::pool::{connection_schema, global_schema};
 use forebay_core::spec::TaskSpec;
 
-use crate::halt::{Halt, check};
+use crate::halt::{Halt, check, unless_stopped};
 use crate::parameters::Parameters;
 use crate::report::{Report, counted};
 use crate::script::split;
@@ -26,7 +26,7 @@ pub(crate) async fn run(
     let own = run.spec.connection_id.map(|connection| connection_schema(pool, connection));
     let schemas: Vec<_> = own.into_iter().chain([global_schema(pool)]).collect();
     check(run.stop)?;
-    let mut transaction = run.warehouse.begin(&schemas).await?;
+    let mut transaction = unless_stopped(run.stop, run.warehouse.begin(&schemas, run.claim)).await??;
     for (position, statement) in statements.iter().enumerate() {
         check(run.stop)?;
         let line = script.written_line(statement.line);
@@ -42,11 +42,12 @@ pub(crate) async fn run(
                 step.finished(Status::Cancel, Some("canceled".to_owned()), None).await;
                 return Err(Halt::Canceled);
             }
-            Err(Halt::Failed(reason)) => {
+            Err(halt) => {
+                let (Halt::Failed(reason) | Halt::Passing(reason)) = &halt else { return Err(halt) };
                 let text = format!("{name}: {reason}");
                 report.log(LogLevel::Error, "STATEMENT_FAILED", text.clone()).await;
-                step.finished(Status::Fail, Some(reason), None).await;
-                return Err(Halt::Failed(format!("{text}; nothing of this transformation was kept")));
+                step.finished(Status::Fail, Some(reason.clone()), None).await;
+                return Err(halt.map(|_| format!("{text}; nothing of this transformation was kept")));
             }
         }
     }

@@ -15,6 +15,7 @@ use copy::Decoder;
 use delta::Plan;
 use link::{Link, Session};
 use moment::Moment;
+use pulse::Pulse;
 
 use crate::stream;
 
@@ -28,6 +29,7 @@ mod fault;
 mod link;
 mod moment;
 mod numeric;
+mod pulse;
 mod query;
 mod tls;
 mod types;
@@ -80,9 +82,8 @@ struct View {
 }
 
 impl View {
-    /// A session that sees this snapshot.
-    async fn session(&self) -> Result<Session, SourceError> {
-        let session = self.link.session().await?;
+    /// Lets a session see this snapshot.
+    async fn join(&self, session: &Session) -> Result<(), SourceError> {
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
             query::literal(&self.exported)
@@ -93,15 +94,24 @@ impl View {
             let error = fault::query(text, error);
             // Unknown only because its owner is gone.
             SourceError { kind: SourceErrorKind::Unreachable, ..error }
-        })?;
-        Ok(session)
+        })
     }
 }
 
 #[async_trait]
 impl Snapshot for View {
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
-        let mut session = self.session().await?;
+        let session = self.link.session().await?;
+        let pulse = Pulse::of(&self.link, &session);
+        let doing = format!("opening table {}", request.table);
+        pulse.watch(&doing, self.open(session, request)).await?
+    }
+}
+
+impl View {
+    /// Opens one table on a session of its own.
+    async fn open(&self, mut session: Session, request: &ReadRequest) -> Result<TableReader, SourceError> {
+        self.join(&session).await?;
         let relation = catalog::describe(session.client(), &request.table).await?;
         let cursor = delta::cursor(request, &relation)?;
         let selection = query::selection(request, &relation)?;
@@ -129,9 +139,7 @@ impl Snapshot for View {
         let Relation { key, .. } = relation;
         Ok(TableReader::Rows(TableRows { schema, key, extent, batches, checkpoint, notes }))
     }
-}
 
-impl View {
     /// Starts the statement and reads it as fast as its batches are taken, until whoever takes them or
     /// the snapshot goes away.
     async fn batches(
@@ -143,6 +151,7 @@ impl View {
         let doing = format!("reading table {}", decoder.table());
         let copy = session.client().copy_out(sql).await.map_err(|error| fault::query(&doing, error))?;
         let mut alive = self.alive.subscribe();
+        let pulse = Pulse::of(&self.link, &session);
         Ok(stream::lazy(move |sender| {
             tokio::spawn(async move {
                 let outcome = tokio::select! {
@@ -151,7 +160,7 @@ impl View {
                         SourceErrorKind::Unreachable,
                         format!("The snapshot was closed while {doing}"),
                     )),
-                    outcome = decoder.run(copy, &sender) => outcome,
+                    outcome = decoder.run(copy, &pulse, &sender) => outcome,
                 };
                 match outcome {
                     Ok(()) => session.rest(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use duckdb::Connection;
+use forebay_core::execution::Claim;
 use forebay_core::id::DataModelId;
 use forebay_core::name::Identifier;
 use forebay_core::source::Checkpoint;
@@ -16,10 +17,13 @@ use forebay_core::warehouse::{
 };
 use tokio::sync::Mutex;
 
+use crate::catalog::existing_schemas;
+use crate::claims::Shows;
 use crate::error::{failed, internal};
 use crate::instance::Instance;
 use crate::load::Load;
 use crate::names::quoted_path;
+use crate::recovery::Damage;
 use crate::session::{Halt, Session};
 use crate::transaction::UserTransaction;
 
@@ -28,6 +32,15 @@ use crate::transaction::UserTransaction;
 pub struct Limits {
     pub threads: usize,
     pub memory_bytes: u64,
+    /// The most disk for what does not fit into memory while a statement runs.
+    pub temp_bytes: u64,
+}
+
+/// A pool that was opened.
+pub struct Opened {
+    pub warehouse: Arc<DuckDb>,
+    /// Told once, by the opening that found it.
+    pub damage: Option<Damage>,
 }
 
 /// A pool's warehouse.
@@ -37,9 +50,9 @@ pub struct DuckDb {
     limits: Limits,
     /// `None` while the engine is opened again.
     instance: Mutex<Option<Arc<Instance>>>,
-    /// Held while a load's rows are shown, and while schemas are made: one at a time, so that loads
-    /// never conflict with each other. Staging does not need it.
-    shows: Arc<std::sync::Mutex<()>>,
+    /// Whatever is shown is shown in a turn: so loads never conflict with each other, and old claims
+    /// show nothing. Staging needs none.
+    shows: Arc<Shows>,
     /// One publication of a model at a time.
     publishing: std::sync::Mutex<HashMap<DataModelId, Arc<Mutex<()>>>>,
 }
@@ -47,19 +60,39 @@ pub struct DuckDb {
 impl DuckDb {
     /// Opens the pool in a folder, or makes it. Blocks.
     ///
+    /// A log of commits that cannot be read is moved aside, and what can be read is opened: the
+    /// damage says which runs to look at.
+    ///
     /// # Errors
     /// `Unavailable` when the file cannot be opened; `Internal` when the engine does not keep to
     /// the settings that confine the SQL of users.
-    pub fn open(dir: &Path, global: &Identifier, limits: Limits) -> Result<Arc<Self>, WarehouseError> {
-        let instance = Instance::open(dir, global, &limits)?;
-        Ok(Arc::new(Self {
+    pub fn open(dir: &Path, global: &Identifier, limits: Limits) -> Result<Opened, WarehouseError> {
+        let shows = Arc::new(Shows::default());
+        let (instance, damage) = Instance::open(dir, global, &limits, &shows)?;
+        let warehouse = Arc::new(Self {
             dir: dir.to_owned(),
             global: global.clone(),
             limits,
             instance: Mutex::new(Some(instance)),
-            shows: Arc::default(),
+            shows,
             publishing: std::sync::Mutex::default(),
-        }))
+        });
+        Ok(Opened { warehouse, damage })
+    }
+
+    /// Copies the pool, rows and published models as of one moment, into a folder that is empty or missing.
+    /// Loads go on; whatever is shown waits until the files are copied. The copy opens like a pool.
+    ///
+    /// # Errors
+    /// `Canceled` when the stop was asked for; `Unavailable` when there is no room or the copy cannot be
+    /// opened. What was copied until then is the caller's to remove.
+    pub async fn backup(&self, dir: &Path, stop: &Stop) -> Result<(), WarehouseError> {
+        let mut session = self.session().await?;
+        let instance = session.instance()?;
+        let (shows, limits, dir) = (Arc::clone(&self.shows), self.limits.clone(), dir.to_owned());
+        let work =
+            move |_: &Connection, halt: &Halt| crate::backup::run(&instance, &shows, &limits, &dir, halt);
+        session.run(stop, work).await
     }
 
     /// A connection of its own for one piece of work. An engine that has stopped after an error of
@@ -77,15 +110,25 @@ impl DuckDb {
         }
         let old = current.take();
         let (dir, global, limits) = (self.dir.clone(), self.global.clone(), self.limits.clone());
+        let shows = Arc::clone(&self.shows);
         let opened = tokio::task::spawn_blocking(move || {
             drop(old);
-            Instance::open(&dir, &global, &limits)
+            Instance::open(&dir, &global, &limits, &shows)
         });
-        let instance =
+        // What is found damaged here is in the log and beside the file.
+        let (instance, _damage) =
             opened.await.map_err(|error| internal("the pool could not be opened").caused_by(error))??;
         let session = instance.lease().map(Session::new);
         *current = Some(instance);
         session
+    }
+
+    /// Takes a job over, outside of a runtime.
+    #[cfg(test)]
+    pub(crate) fn test_take_over(&self, claim: Claim) {
+        let instance = self.instance.try_lock().unwrap();
+        let lease = instance.as_ref().unwrap().lease().unwrap();
+        self.shows.turn_in_any_case().take_over(&lease.connection, claim).unwrap();
     }
 
     #[cfg(test)]
@@ -111,9 +154,19 @@ impl Warehouse for DuckDb {
         Ok(Box::new(Load::begin(self.session().await?, load, Arc::clone(&self.shows)).await?))
     }
 
-    async fn begin(&self, schemas: &[Identifier]) -> Result<Box<dyn Transaction>, WarehouseError> {
+    async fn take_over(&self, claim: Claim) -> Result<(), WarehouseError> {
+        let shows = Arc::clone(&self.shows);
+        let work = move |connection: &Connection, halt: &Halt| shows.turn(halt)?.take_over(connection, claim);
+        self.session().await?.run(&Stop::never(), work).await
+    }
+
+    async fn begin(
+        &self,
+        schemas: &[Identifier],
+        claim: Claim,
+    ) -> Result<Box<dyn Transaction>, WarehouseError> {
         let session = self.session().await?;
-        Ok(Box::new(UserTransaction::begin(session, schemas, Arc::clone(&self.shows)).await?))
+        Ok(Box::new(UserTransaction::begin(session, schemas, claim, Arc::clone(&self.shows)).await?))
     }
 
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
@@ -135,24 +188,31 @@ impl Warehouse for DuckDb {
         };
         let turn = turn.lock_owned().await;
         let dir = self.dir.join("models").join(model.model.to_string());
+        let shows = Arc::clone(&self.shows);
         self.session()
             .await?
             .run(stop, move |connection: &Connection, halt: &Halt| {
                 // Kept by the work itself: it goes on when whoever waits for it goes away.
                 let _turn = turn;
-                crate::publish::run(connection, &dir, &model, halt)
+                crate::publish::run(connection, &dir, &model, halt, &shows)
             })
             .await
     }
 }
 
-/// Makes the schemas that are missing. Two who make the same one at a time would be in conflict.
+/// Makes the schemas that are missing, for a claim that may still show something. Two who make the same
+/// one at a time would be in conflict.
 pub(crate) fn make_schemas(
     connection: &Connection,
+    halt: &Halt,
     schemas: &[Identifier],
-    shows: &std::sync::Mutex<()>,
+    claim: Claim,
+    shows: &Shows,
 ) -> Result<(), WarehouseError> {
-    let _one_at_a_time = shows.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = shows.turn_of(claim, halt)?;
+    if existing_schemas(connection, schemas)?.len() == schemas.len() {
+        return Ok(());
+    }
     for schema in schemas {
         connection
             .execute_batch(&format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted()))

@@ -4,12 +4,16 @@ use forebay_core::warehouse::{WarehouseError, WarehouseErrorKind};
 
 /// Sorts an error by the words that DuckDB begins its messages with.
 pub(crate) fn failed(error: duckdb::Error) -> WarehouseError {
-    let message = match &error {
+    let (kind, text) = sort(&message(&error));
+    WarehouseError::new(kind, text).caused_by(error)
+}
+
+/// What the engine said.
+pub(crate) fn message(error: &duckdb::Error) -> String {
+    match error {
         duckdb::Error::DuckDBFailure(_, Some(message)) => message.clone(),
         other => other.to_string(),
-    };
-    let (kind, text) = sort(&message);
-    WarehouseError::new(kind, text).caused_by(error)
+    }
 }
 
 fn sort(message: &str) -> (WarehouseErrorKind, String) {
@@ -27,16 +31,14 @@ fn sort(message: &str) -> (WarehouseErrorKind, String) {
         "INTERNAL" | "Serialization" | "Data Corruption" => {
             (Internal, format!("the pool's engine met an error of its own: {brief}"))
         }
-        _ if has(&["No space left on device", "max_temp_directory_size"]) => {
-            (Unavailable, "the server's disk is full, or as full as the pool may make it; free some space and run it again".to_owned())
-        }
-        "Out of Memory" => (
+        _ if has(&[TEMP_LIMIT]) => (Unavailable, "out of temporary space".to_owned()),
+        _ if has(&[DISK_FULL]) => (Unavailable, "the disk of the pool's folder is full".to_owned()),
+        "Out of Memory" => (Unavailable, "out of memory".to_owned()),
+        "IO" if has(&["Could not set lock"]) => (Unavailable, in_use(holder(detail)).message),
+        "IO" if has(&["duckdb_temp_", "/temp\"", "/temp/"]) => (
             Unavailable,
-            "the memory of the pool's engine does not suffice; make the statement smaller, run less at a time, or start the server with more memory for each pool".to_owned(),
+            "the folder for temporary files, temp in the pool's folder, cannot be used; let the server write there, and start it again if the folder was removed".to_owned(),
         ),
-        "IO" if has(&["Could not set lock"]) => {
-            (Unavailable, "the pool's file is in use by another process; stop that one first".to_owned())
-        }
         "IO" => (Unavailable, "a file of the pool cannot be read or written; the server's log has the details".to_owned()),
         "TransactionContext" if has(&["onflict"]) => (
             Conflict,
@@ -44,6 +46,52 @@ fn sort(message: &str) -> (WarehouseErrorKind, String) {
         ),
         _ => (Invalid, message.to_owned()),
     }
+}
+
+const DISK_FULL: &str = "No space left on device";
+const TEMP_LIMIT: &str = "max_temp_directory_size";
+
+/// What there was too little of. How much there is only the opened pool knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    Disk,
+    Temporary,
+    Memory,
+}
+
+pub(crate) fn shortage(error: &WarehouseError) -> Option<Shortage> {
+    if error.kind != WarehouseErrorKind::Unavailable {
+        return None;
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> =
+        error.source.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static));
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if text.contains(TEMP_LIMIT) {
+            return Some(Shortage::Temporary);
+        }
+        if text.contains(DISK_FULL) {
+            return Some(Shortage::Disk);
+        }
+        if text.starts_with("Out of Memory Error") {
+            return Some(Shortage::Memory);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Somebody else has the pool open.
+pub(crate) fn in_use(holder: Option<u32>) -> WarehouseError {
+    let process = holder.map(|id| format!(" (process {id})")).unwrap_or_default();
+    let text = format!("the pool's file is in use by another process{process}; stop that one first");
+    WarehouseError::new(WarehouseErrorKind::Unavailable, text)
+        .caused_by("Could not set lock on the pool's folder")
+}
+
+/// The process that the engine names as the holder of the lock.
+fn holder(detail: &str) -> Option<u32> {
+    detail.split_once("(PID ")?.1.split_once(')')?.0.parse().ok()
 }
 
 /// Whether the engine serves nobody any more until it is opened again.
@@ -116,6 +164,22 @@ mod tests {
         );
         check("FATAL Error: Failed to rollback", WarehouseErrorKind::Internal);
         check("INTERNAL Error: index out of range\nStack", WarehouseErrorKind::Internal);
+    }
+
+    #[test]
+    fn what_there_is_too_little_of_is_told_apart() {
+        for (message, expected) in [
+            ("Out of Memory Error: failed to pin block", Some(Shortage::Memory)),
+            (
+                "Out of Memory Error: failed to offload data block. This limit was set by the 'max_temp_directory_size' setting",
+                Some(Shortage::Temporary),
+            ),
+            ("IO Error: Could not write file \"/a\": No space left on device", Some(Shortage::Disk)),
+            ("IO Error: Could not set lock on file \"/a\"", None),
+        ] {
+            let error = WarehouseError::new(WarehouseErrorKind::Unavailable, "x").caused_by(message);
+            assert_eq!(shortage(&error), expected, "{message}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use forebay_core::warehouse::{WarehouseError, WarehouseErrorKind};
 
 use crate::lexer::{Kind, Token, tokens};
 use crate::names::OWN_SCHEMA;
+use crate::recovery::FILE;
 
 /// How deep brackets may be nested.
 const NESTING_LIMIT: usize = 100;
@@ -35,7 +36,7 @@ const CREATING: [&str; 7] = ["OR", "REPLACE", "TEMP", "TEMPORARY", "PERSISTENT",
 
 /// Functions and views that tell of the machine or of other people's work, or that change the
 /// engine. Their names are refused wherever they stand.
-pub(crate) const UNSEEN: [&str; 21] = [
+pub(crate) const UNSEEN: [&str; 24] = [
     "duckdb_settings",
     "pg_settings",
     "current_setting",
@@ -56,6 +57,9 @@ pub(crate) const UNSEEN: [&str; 21] = [
     "disable_logging",
     "enable_profiling",
     "disable_profiling",
+    "enable_profile",
+    "disable_profile",
+    "duckdb_profiling_settings",
     "json_execute_serialized_sql",
 ];
 /// As above for names that could be a column's: refused only where they are called. Some take SQL
@@ -75,6 +79,37 @@ pub(crate) const UNCALLED: [&str; 14] = [
     "arrow_scan",
     "arrow_scan_dumb",
     "seq_scan",
+];
+
+/// Functions that read files. The engine lets nobody at files but at its own: the pool's file, its log and
+/// the temporary files, which are nobody's to read, and of which to close one drops the pool's lock.
+pub(crate) const OF_FILES: [&str; 26] = [
+    "glob",
+    "parquet_bloom_probe",
+    "parquet_file_metadata",
+    "parquet_full_metadata",
+    "parquet_kv_metadata",
+    "parquet_metadata",
+    "parquet_scan",
+    "parquet_schema",
+    "read_blob",
+    "read_csv",
+    "read_csv_auto",
+    "read_duckdb",
+    "read_json",
+    "read_json_auto",
+    "read_json_objects",
+    "read_json_objects_auto",
+    "read_ndjson",
+    "read_ndjson_auto",
+    "read_ndjson_objects",
+    "read_parquet",
+    "read_single_csv_file",
+    "read_single_json_file",
+    "read_single_parquet_file",
+    "read_text",
+    "sniff_csv",
+    "which_secret",
 ];
 
 /// Checks one statement of a transformation.
@@ -233,11 +268,20 @@ fn check_names(statement: &[Token<'_>]) -> Result<(), WarehouseError> {
         if text.contains(OWN_SCHEMA) {
             return Err(invalid(format!("names with {OWN_SCHEMA} in them are Forebay's own")));
         }
+        // A file that stands where a table may.
+        if text.contains(FILE) {
+            return Err(invalid(format!("names with {FILE} in them are Forebay's own")));
+        }
         let next = statement.get(position + 1);
         if let Some(name) = token.named() {
             let called = next.is_some_and(|next| next.is_sign("("));
             if UNSEEN.contains(&name.as_str()) || (called && UNCALLED.contains(&name.as_str())) {
                 return Err(invalid(format!("{name} is not allowed: it shows or changes the server itself")));
+            }
+            if called && OF_FILES.contains(&name.as_str()) {
+                return Err(invalid(format!(
+                    "{name} is not allowed: SQL reads no files; extract them with a connection for files"
+                )));
             }
         }
         let before = position.checked_sub(1).and_then(|before| statement.get(before));

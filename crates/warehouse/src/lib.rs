@@ -1,13 +1,17 @@
 //! Where rows land: DuckDB, one file for each pool. The one crate that links it.
 //!
-//! `duckdb` is the warehouse; `instance` opens and confines the engine, and `session` runs blocking
-//! work on it. `load` stages rows, `show` shows them with their checkpoint, `merge` and `drift` are
-//! its parts. `guard` says what SQL of a user may do, `lexer` reads it as the engine does.
-//! `transaction` and `query` run it; `publish` writes data models.
+//! `duckdb` is the warehouse; `instance` opens the engine, `recovery` and `wal` do so after damage,
+//! `confine` shuts it off, and `session` runs blocking work on it. `load` stages rows, `show` shows them
+//! with their checkpoint, `merge` and `drift` are its parts; `claims` says who may still show something.
+//! `guard` says what SQL of a user may do, `lexer` reads it as the engine does. `transaction` and `query`
+//! run it; `publish` writes data models; `backup` copies it all while it works.
 
+mod backup;
 mod catalog;
 mod checkpoints;
+mod claims;
 mod columns;
+mod confine;
 mod drift;
 mod duckdb;
 mod error;
@@ -19,10 +23,13 @@ mod merge;
 mod names;
 mod publish;
 mod query;
+mod recovery;
 mod session;
 mod show;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod wal;
 
-pub use crate::duckdb::{DuckDb, Limits};
+pub use crate::duckdb::{DuckDb, Limits, Opened};
+pub use crate::recovery::Damage;

@@ -20,6 +20,7 @@ use forebay_core::warehouse::{
     CHANGE_DATE_COLUMN, LoadReport, LoadSpec, TableLoad, WarehouseError, WarehouseTable, WriteMode,
 };
 
+use crate::claims::Shows;
 use crate::columns::column_type;
 use crate::duckdb::make_schemas;
 use crate::error::{failed, internal, invalid};
@@ -34,23 +35,23 @@ pub(crate) struct Load {
     /// As appended: the rows' columns and the change date.
     schema: SchemaRef,
     rows: u64,
-    shows: Arc<std::sync::Mutex<()>>,
+    shows: Arc<Shows>,
 }
 
 impl Load {
     pub(crate) async fn begin(
         mut session: Session,
         mut spec: LoadSpec,
-        shows: Arc<std::sync::Mutex<()>>,
+        shows: Arc<Shows>,
     ) -> Result<Self, WarehouseError> {
         check(&mut spec)?;
         let staging = staging_table(&spec)?;
         let (schema, columns) = staged_columns(&spec)?;
         let create = format!("CREATE TABLE {} ({})", qualified(&staging), columns.join(", "));
-        let (target, one_at_a_time) = (spec.table.schema.clone(), Arc::clone(&shows));
+        let (claim, target, turns) = (spec.claim, spec.table.schema.clone(), Arc::clone(&shows));
         session
-            .run(&Stop::never(), move |connection, _| {
-                make_schemas(connection, &[target], &one_at_a_time)?;
+            .run(&Stop::never(), move |connection, halt| {
+                make_schemas(connection, halt, &[target], claim, &turns)?;
                 connection.execute_batch("BEGIN TRANSACTION").map_err(failed)?;
                 connection.execute_batch(&create).map_err(failed)
             })

@@ -13,6 +13,7 @@ use forebay_core::warehouse::{Publication, PublicationReport, PublishedTable, Re
 use serde_json::json;
 
 use crate::catalog::{Column, Found, find};
+use crate::claims::Shows;
 use crate::error::{failed, invalid, io};
 use crate::session::Halt;
 use crate::show::roll_back;
@@ -24,8 +25,6 @@ mod parquet_file;
 const UNFINISHED: &str = ".unfinished-";
 /// Names the version that readers open.
 const CURRENT: &str = "current";
-/// Versions that stay: the current one, and the one before for readers that have it open.
-const KEPT: u64 = 2;
 
 /// Removes versions that a stopped server did not finish.
 pub(crate) fn remove_leftovers(dir: &Path) -> Result<(), WarehouseError> {
@@ -39,6 +38,35 @@ pub(crate) fn remove_leftovers(dir: &Path) -> Result<(), WarehouseError> {
         }
     }
     Ok(())
+}
+
+/// Copies the current version of every model. Nothing writes into a version that was shown, so its files
+/// are linked where that is possible.
+pub(crate) fn copy_current(models: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for model in entries(models)? {
+        let current = match fs::read_to_string(model.join(CURRENT)) {
+            Ok(text) => text,
+            // A model whose first version was not finished.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let copy = to.join(name(&model));
+        let version = copy.join(current.trim());
+        fs::create_dir_all(&version)?;
+        for file in entries(&model.join(current.trim()))? {
+            link(&file, &version.join(name(&file)))?;
+        }
+        File::open(&version)?.sync_all()?;
+        let mut pointer = File::create(copy.join(CURRENT))?;
+        pointer.write_all(current.trim().as_bytes())?;
+        pointer.sync_all()?;
+    }
+    Ok(())
+}
+
+fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
 }
 
 fn entries(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -61,7 +89,10 @@ pub(crate) fn run(
     dir: &Path,
     model: &Publication,
     halt: &Halt,
+    shows: &Shows,
 ) -> Result<PublicationReport, WarehouseError> {
+    // An old claim is told before hours of work and not after.
+    drop(shows.turn_of(model.claim, halt)?);
     fs::create_dir_all(dir).map_err(|error| io("the model's folder cannot be made", error))?;
     let (current, version) =
         versions(dir).map_err(|error| io("the model's versions cannot be read", error))?;
@@ -79,12 +110,13 @@ pub(crate) fn run(
     roll_back(connection, halt);
     let shown = written.and_then(|report| {
         halt.check()?;
+        let _turn = shows.turn_of(model.claim, halt)?;
         show(dir, &unfinished, version, model, &report)
             .map_err(|error| io("a model version cannot be shown", error))?;
         Ok(report)
     });
     match &shown {
-        Ok(_) => remove_old(dir, version),
+        Ok(_) => remove_old(dir, version, model.versions_kept),
         // What cannot be removed now is removed when the pool is opened next.
         Err(_) => drop(fs::remove_dir_all(&unfinished)),
     }
@@ -151,8 +183,7 @@ fn columns(connection: &Connection, table: &PublishedTable) -> Result<Vec<Column
 
 /// Takes a table over from the version before; says how many rows it has.
 fn keep(kept: &Path, file: &Path) -> Result<u64, WarehouseError> {
-    let link = fs::hard_link(kept, file).or_else(|_| fs::copy(kept, file).map(drop));
-    link.map_err(|error| io("a kept table cannot be taken over", error))?;
+    link(kept, file).map_err(|error| io("a kept table cannot be taken over", error))?;
     parquet_file::rows(kept)
 }
 
@@ -182,14 +213,16 @@ fn show(
     let mut current = File::create(&next)?;
     current.write_all(version.to_string().as_bytes())?;
     current.sync_all()?;
+    forebay_core::fault::point("model.before_shown");
     fs::rename(&next, dir.join(CURRENT))?;
+    forebay_core::fault::point("model.after_shown");
     File::open(dir)?.sync_all()
 }
 
 /// Removes versions that nobody should have open any more. The new one is shown whatever happens here.
-fn remove_old(dir: &Path, version: u64) {
+fn remove_old(dir: &Path, version: u64, kept: u64) {
     for path in entries(dir).unwrap_or_default() {
-        let old = name(&path).parse::<u64>().is_ok_and(|number| number + KEPT <= version);
+        let old = name(&path).parse::<u64>().is_ok_and(|number| number + kept.max(1) <= version);
         if old && let Err(error) = fs::remove_dir_all(&path) {
             tracing::warn!(error = &error as &dyn std::error::Error, "an old model version stays");
         }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::error::{canceled, internal, stops_engine};
-use crate::instance::Lease;
+use crate::instance::{Instance, Lease};
 
 /// How long an interrupt is given before it is sent again: between two statements it goes nowhere.
 const AGAIN: Duration = Duration::from_millis(20);
@@ -88,6 +88,15 @@ impl Session {
         Self { lease: Some(lease) }
     }
 
+    /// The engine that this is a connection of.
+    ///
+    /// # Errors
+    /// `Internal` when earlier work did not end as it should.
+    pub(crate) fn instance(&self) -> Result<Arc<Instance>, WarehouseError> {
+        let lease = self.lease.as_ref().ok_or_else(|| internal("the work on the warehouse has ended"))?;
+        Ok(Arc::clone(&lease.instance))
+    }
+
     /// Runs work and waits for its end, also after a stop: its transaction is over, or as the work
     /// left it, when this returns.
     ///
@@ -110,6 +119,7 @@ impl Session {
                 tracing::error!(error = error as &dyn std::error::Error, "the engine of a pool has stopped");
                 lease.instance.stop();
             }
+            let done = done.map_err(|error| lease.instance.explain(error));
             (done, lease)
         });
         let mut running = Running { task: Some(task), halt, interrupt };

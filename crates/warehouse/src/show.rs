@@ -1,6 +1,5 @@
 //! Shows a load's rows and records its checkpoint, in one transaction, or leaves everything as it was.
 
-use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use duckdb::Connection;
@@ -10,6 +9,7 @@ use forebay_core::warehouse::{
 };
 
 use crate::catalog::{Column, Found, find};
+use crate::claims::Shows;
 use crate::drift::evolve;
 use crate::error::{committed_all_the_same, failed, internal, invalid};
 use crate::merge::{Merged, merge};
@@ -32,10 +32,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) fn show(
     connection: &Connection,
     halt: &Halt,
-    shows: &Mutex<()>,
+    shows: &Shows,
     staged: &Staged,
 ) -> Result<LoadReport, WarehouseError> {
-    if let Err(error) = commit(connection, halt) {
+    let kept = shows.turn_of(staged.spec.claim, halt).and_then(|_turn| commit(connection, halt));
+    if let Err(error) = kept {
         roll_back(connection, halt);
         return Err(error);
     }
@@ -49,6 +50,7 @@ pub(crate) fn show(
         let again = error.kind == WarehouseErrorKind::Conflict && tries < TRIES;
         let error = if again { pause(halt).err() } else { Some(error) };
         if let Some(error) = error {
+            let _turn = shows.turn_in_any_case();
             remove(connection, halt, &staged.staging);
             return Err(error);
         }
@@ -59,27 +61,16 @@ pub(crate) fn show(
 fn show_once(
     connection: &Connection,
     halt: &Halt,
-    shows: &Mutex<()>,
+    shows: &Shows,
     staged: &Staged,
 ) -> Result<LoadReport, WarehouseError> {
-    let _one_at_a_time = wait(shows, halt)?;
+    let _turn = shows.turn_of(staged.spec.claim, halt)?;
     connection.execute_batch("BEGIN TRANSACTION").map_err(failed)?;
     let report = write(connection, halt, staged)?;
+    forebay_core::fault::point("show.before_commit");
     commit(connection, halt)?;
+    forebay_core::fault::point("show.after_commit");
     Ok(report)
-}
-
-/// Waits for the turn to show rows, or for the stop.
-fn wait<'a>(shows: &'a Mutex<()>, halt: &Halt) -> Result<MutexGuard<'a, ()>, WarehouseError> {
-    loop {
-        match shows.try_lock() {
-            Ok(guard) => return Ok(guard),
-            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        halt.check()?;
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 fn pause(halt: &Halt) -> Result<(), WarehouseError> {

@@ -6,6 +6,8 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use forebay_core::Timestamp;
+use forebay_core::execution::Claim;
+use forebay_core::id::DataJobId;
 use forebay_core::name::Identifier;
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
@@ -14,11 +16,13 @@ use forebay_core::warehouse::{
 };
 use tempfile::TempDir;
 
-use crate::{DuckDb, Limits};
+use crate::{DuckDb, Limits, Opened};
 
+mod backup;
 mod conflicts;
 mod conformance;
 mod crash;
+mod damage;
 mod drift;
 mod limits;
 mod merges;
@@ -67,7 +71,7 @@ impl Pool {
 
     /// One transaction of a user.
     async fn execute(&self, statements: &[&str]) -> Result<(), WarehouseError> {
-        let mut transaction = self.warehouse.begin(&[schema()]).await?;
+        let mut transaction = self.warehouse.begin(&[schema()], claim()).await?;
         for sql in statements {
             transaction.execute(sql, &Stop::never()).await?;
         }
@@ -100,8 +104,27 @@ impl Pool {
     }
 }
 
+/// Opens a pool for the claim of the tests.
 fn open(dir: &std::path::Path) -> Result<Arc<DuckDb>, WarehouseError> {
-    DuckDb::open(dir, &identifier("global"), Limits { threads: 2, memory_bytes: 512 * 1024 * 1024 })
+    opened(dir).map(|opened| opened.warehouse)
+}
+
+/// As above, with what was found damaged.
+fn opened(dir: &std::path::Path) -> Result<Opened, WarehouseError> {
+    let opened = DuckDb::open(dir, &identifier("global"), limits())?;
+    opened.warehouse.test_take_over(claim());
+    Ok(opened)
+}
+
+fn limits() -> Limits {
+    const MIB: u64 = 1024 * 1024;
+    Limits { threads: 2, memory_bytes: 512 * MIB, temp_bytes: 1024 * MIB }
+}
+
+/// The claim that the tests work under.
+fn claim() -> Claim {
+    let job: DataJobId = "11111111-1111-4111-8111-111111111111".parse().unwrap();
+    Claim { job, number: 1 }
 }
 
 fn lines(batch: &RecordBatch) -> Vec<String> {
@@ -133,7 +156,7 @@ fn checkpoint(position: &str) -> Checkpoint {
 }
 
 fn spec(name: &str, mode: WriteMode, columns: SchemaRef) -> LoadSpec {
-    LoadSpec { table: table(name), columns, mode, changed_at: Timestamp::from_millis(0) }
+    LoadSpec { claim: claim(), table: table(name), columns, mode, changed_at: Timestamp::from_millis(0) }
 }
 
 fn merge(key: &[&str]) -> WriteMode {

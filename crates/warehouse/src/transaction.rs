@@ -1,23 +1,27 @@
 //! A transaction for the SQL of a user.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use async_trait::async_trait;
 use duckdb::Connection;
+use forebay_core::execution::Claim;
 use forebay_core::name::Identifier;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{Transaction, WarehouseError};
 
+use crate::claims::Shows;
 use crate::duckdb::{make_schemas, set_search_path};
 use crate::error::{failed, invalid};
 use crate::guard::{Effect, check_statement};
-use crate::session::Session;
+use crate::session::{Halt, Session};
 
 /// Rolled back when it is dropped: the engine does so when the connection closes.
 pub(crate) struct UserTransaction {
     session: Session,
+    claim: Claim,
+    shows: Arc<Shows>,
     /// Some errors leave the engine's transaction usable; ours is all or nothing.
     failed: bool,
 }
@@ -26,17 +30,18 @@ impl UserTransaction {
     pub(crate) async fn begin(
         mut session: Session,
         schemas: &[Identifier],
-        shows: Arc<Mutex<()>>,
+        claim: Claim,
+        shows: Arc<Shows>,
     ) -> Result<Self, WarehouseError> {
-        let schemas = schemas.to_vec();
+        let (schemas, turns) = (schemas.to_vec(), Arc::clone(&shows));
         session
-            .run(&Stop::never(), move |connection, _| {
-                make_schemas(connection, &schemas, &shows)?;
+            .run(&Stop::never(), move |connection, halt| {
+                make_schemas(connection, halt, &schemas, claim, &turns)?;
                 set_search_path(connection, &schemas)?;
                 connection.execute_batch("BEGIN TRANSACTION").map_err(failed)
             })
             .await?;
-        Ok(Self { session, failed: false })
+        Ok(Self { session, claim, shows, failed: false })
     }
 }
 
@@ -56,11 +61,18 @@ impl Transaction for UserTransaction {
         if self.failed {
             return Err(invalid("a statement of the transaction failed, so none of them was kept"));
         }
-        self.session.run(&Stop::never(), crate::show::commit).await
+        forebay_core::fault::point("transaction.before_commit");
+        let (claim, shows) = (self.claim, Arc::clone(&self.shows));
+        let commit = move |connection: &Connection, halt: &Halt| {
+            let _turn = shows.turn_of(claim, halt)?;
+            crate::show::commit(connection, halt)
+        };
+        self.session.run(&Stop::never(), commit).await
     }
 }
 
 fn execute(connection: &Connection, sql: &str, effect: Effect) -> Result<u64, WarehouseError> {
+    forebay_core::fault::point("statement.before");
     let mut statement = connection.prepare(sql).map_err(failed)?;
     let mut rows = 0;
     for batch in statement.stream_arrow([]).map_err(failed)? {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use forebay_core::Timestamp;
 use forebay_core::connection::{ConnectionConfig, HashAlgorithm, Pseudonymisation, SqliteConfig};
 use forebay_core::event::{Event, EventSink, Outcome};
-use forebay_core::execution::{ExtractionMode, LogLevel, Receipt, Status};
+use forebay_core::execution::{Claim, ExtractionMode, LogLevel, Receipt, Status};
 use forebay_core::extraction::{ChangeDate, ColumnChoice, SourceTableName, TableExtraction};
 use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, ExecutionId, TableExtractionId, TaskId};
 use forebay_core::job::Activation;
@@ -17,7 +17,9 @@ use forebay_core::parameter::{ParameterOrigin, ParameterType};
 use forebay_core::pool::connection_schema;
 use forebay_core::secret::Secret;
 use forebay_core::source::{Source, SourceError};
-use forebay_core::spec::{ExecutionSpec, ExtractionSpec, NamedSchema, ParameterSpec, TaskSpec, Work};
+use forebay_core::spec::{
+    ExecutionSpec, ExtractionSpec, NamedSchema, ParameterSpec, RetryPolicy, TaskSpec, Work,
+};
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_core::warehouse::WarehouseTable;
 use futures::future::BoxFuture;
@@ -146,6 +148,8 @@ impl Events {
         for event in self.all() {
             match event {
                 Event::StepStarted { task, step, name } => {
+                    // A step that is begun again is as new.
+                    steps.retain(|begun| begun.0 != task || begun.1 != step);
                     steps.push((task, step, name, Status::Running, String::new()));
                 }
                 Event::StepFinished { task, step, status, message, .. } => {
@@ -179,6 +183,8 @@ pub(super) struct House {
     pub(super) warehouse: FakeWarehouse,
     pub(super) parallel: usize,
     pub(super) algorithm: HashAlgorithm,
+    /// Nothing is tried again unless a test says so.
+    pub(super) retry: RetryPolicy,
 }
 
 /// A run that is over.
@@ -196,6 +202,7 @@ impl House {
             warehouse: FakeWarehouse::default(),
             parallel: 1,
             algorithm: HashAlgorithm::Sha256,
+            retry: RetryPolicy { attempts: 1, first_pause_seconds: 0, longest_pause_seconds: 0 },
         }
     }
 
@@ -217,6 +224,7 @@ impl House {
                 pseudonymisation: Pseudonymisation { algorithm: self.algorithm, salt: Secret::new("salt") },
                 tables: tables.to_vec(),
                 parallel: self.parallel,
+                done: Vec::new(),
             }),
         )
     }
@@ -226,7 +234,13 @@ impl House {
     }
 
     pub(super) fn task(&self, name: &str, work: Work) -> TaskSpec {
-        TaskSpec { id: TaskId::random(), name: name.to_owned(), work, parameters: Vec::new() }
+        TaskSpec {
+            id: TaskId::random(),
+            name: name.to_owned(),
+            work,
+            parameters: Vec::new(),
+            retry: self.retry,
+        }
     }
 
     pub(super) fn spec(&self, mode: ExtractionMode, tasks: Vec<TaskSpec>) -> ExecutionSpec {
@@ -294,8 +308,10 @@ impl House {
         let open = move |_: &ConnectionConfig| -> Result<Box<dyn Source>, SourceError> {
             Ok(Box::new(source.clone()))
         };
+        let claim = Claim { job: spec.job_id, number: 1 };
         // Boxed, since whoever runs jobs needs a future that can move between threads.
-        let run: BoxFuture<'_, Outcome> = Box::pin(crate::run(spec, &open, &self.warehouse, events, stop));
+        let run: BoxFuture<'_, Outcome> =
+            Box::pin(crate::run(spec, claim, &open, &self.warehouse, events, stop));
         tokio::time::timeout(BOUND, run).await.expect("the run ends")
     }
 }

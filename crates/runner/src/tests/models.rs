@@ -37,6 +37,7 @@ fn model(house: &House) -> ModelLoadSpec {
         tables: vec![orders, customers],
         foreign_keys: vec![key],
         only: None,
+        versions_kept: 3,
     }
 }
 

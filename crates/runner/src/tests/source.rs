@@ -104,6 +104,7 @@ struct State {
     offered: Mutex<Vec<SourceTable>>,
     reads: Mutex<Vec<ReadRequest>>,
     refuses_snapshots: Mutex<Option<&'static str>>,
+    refuses_next: AtomicUsize,
     snapshots: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
@@ -127,6 +128,11 @@ impl FakeSource {
 
     pub(super) fn refuse_snapshots(&self, why: &'static str) {
         *self.0.refuses_snapshots.lock().unwrap() = Some(why);
+    }
+
+    /// So many snapshots are refused from now on.
+    pub(super) fn refuse_next_snapshots(&self, number: usize) {
+        self.0.refuses_next.store(number, Ordering::SeqCst);
     }
 
     pub(super) fn reads(&self) -> Vec<ReadRequest> {
@@ -166,6 +172,10 @@ impl Source for FakeSource {
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, SourceError> {
         if let Some(why) = *self.0.refuses_snapshots.lock().unwrap() {
             return Err(SourceError::new(SourceErrorKind::Unreachable, why));
+        }
+        if self.0.refuses_next.load(Ordering::SeqCst) > 0 {
+            self.0.refuses_next.fetch_sub(1, Ordering::SeqCst);
+            return Err(SourceError::new(SourceErrorKind::Unreachable, "too many connections"));
         }
         self.0.snapshots.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(self.clone()))

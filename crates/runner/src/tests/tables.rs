@@ -7,6 +7,7 @@ use forebay_core::execution::{ExtractionMode, Status};
 use forebay_core::extraction::{ColumnChoice, DateFilter, TODAY, TableExtraction};
 use forebay_core::job::Activation;
 use forebay_core::source::DateBounds;
+use forebay_core::spec::Work;
 use tokio::sync::Barrier;
 
 use super::house::{House, identifier, identifiers, orders, table};
@@ -49,6 +50,28 @@ async fn as_many_tables_as_allowed_are_read_at_a_time() {
     for name in names {
         assert_eq!(house.rows(name).shown(), ["1 new 1"]);
     }
+}
+
+#[tokio::test]
+async fn a_table_that_was_loaded_before_an_interruption_is_not_read_again() {
+    let house = House::new();
+    house.source.rows("b", Rows::whole(orders(&[(1, "new", 1)])));
+    let with_done = |done: &[u32]| {
+        let mut task = house.extraction(&[table("a"), table("b"), table("c")]);
+        let Work::Extraction(extraction) = &mut task.work else { panic!("{task:?}") };
+        extraction.done = done.to_vec();
+        task
+    };
+    let told = house.run(ExtractionMode::Full, vec![with_done(&[0, 2])]).await;
+    assert_eq!(told.outcome, Outcome::Succeeded);
+    // The others keep their places.
+    let steps = told.events.steps();
+    assert_eq!(steps.len(), 1, "{steps:?}");
+    let [extraction] = told.events.tasks().try_into().unwrap();
+    assert_eq!(extraction.1, "1 table loaded, 1 row; 2 tables loaded before the interruption");
+    let told = house.run(ExtractionMode::Full, vec![with_done(&[0, 1, 2])]).await;
+    assert_eq!(told.outcome, Outcome::Succeeded);
+    assert_eq!(house.source.snapshots(), 1, "nothing is left to read");
 }
 
 #[tokio::test]

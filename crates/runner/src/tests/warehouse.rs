@@ -8,6 +8,8 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use forebay_core::conformance::warehouse::{FoundRow, Look, loads};
+use forebay_core::execution::Claim;
+use forebay_core::id::DataJobId;
 use forebay_core::name::Identifier;
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
@@ -47,6 +49,8 @@ pub(super) enum Trouble {
     Fails(&'static str),
     /// It goes on until the stop is asked for.
     Hangs(&'static str),
+    /// It is too busy for this, so many times.
+    Busy(&'static str, usize),
 }
 
 #[derive(Clone, Default)]
@@ -63,6 +67,7 @@ struct State {
     published: Mutex<Vec<Publication>>,
     warnings: Mutex<Vec<String>>,
     trouble: Mutex<Option<Trouble>>,
+    claims: Mutex<HashMap<DataJobId, u64>>,
     hanging: Notify,
 }
 
@@ -124,9 +129,32 @@ impl FakeWarehouse {
         self.0.hanging.notified().await;
     }
 
+    /// Refuses a claim that has not taken over, or not as the last one.
+    fn fence(&self, claim: Claim) -> Result<(), WarehouseError> {
+        match self.0.claims.lock().unwrap().get(&claim.job) {
+            Some(newest) if *newest == claim.number => Ok(()),
+            Some(newest) => Err(WarehouseError::stale(claim, *newest)),
+            None => Err(error(WarehouseErrorKind::Internal, "the job was not taken over")),
+        }
+    }
+
+    /// Whether it is too busy for this, once more.
+    fn is_busy(&self, text: &str) -> bool {
+        match &mut *self.0.trouble.lock().unwrap() {
+            Some(Trouble::Busy(part, times)) if *times > 0 && text.contains(*part) => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Lets the trouble happen to what has its text.
     async fn meet(&self, text: &str, stop: &Stop) -> Result<(), WarehouseError> {
         let trouble = self.0.trouble.lock().unwrap().clone();
+        if self.is_busy(text) {
+            return Err(error(WarehouseErrorKind::Unavailable, "too busy"));
+        }
         match trouble {
             Some(Trouble::Fails(part)) if text.contains(part) => {
                 Err(error(WarehouseErrorKind::Invalid, "no such thing"))
@@ -147,14 +175,30 @@ impl Warehouse for FakeWarehouse {
         Ok(self.table(table).and_then(|table| table.checkpoint))
     }
 
+    async fn take_over(&self, claim: Claim) -> Result<(), WarehouseError> {
+        let mut claims = self.0.claims.lock().unwrap();
+        let newest = claims.entry(claim.job).or_default();
+        if *newest > claim.number {
+            return Err(WarehouseError::stale(claim, *newest));
+        }
+        *newest = claim.number;
+        Ok(())
+    }
+
     async fn begin_load(&self, load: LoadSpec) -> Result<Box<dyn TableLoad>, WarehouseError> {
+        self.fence(load.claim)?;
         self.0.loads.lock().unwrap().push(load.clone());
         Ok(Box::new(FakeLoad { warehouse: self.clone(), load, staged: Vec::new() }))
     }
 
-    async fn begin(&self, schemas: &[Identifier]) -> Result<Box<dyn Transaction>, WarehouseError> {
+    async fn begin(
+        &self,
+        schemas: &[Identifier],
+        claim: Claim,
+    ) -> Result<Box<dyn Transaction>, WarehouseError> {
+        self.fence(claim)?;
         self.0.schemas.lock().unwrap().push(schemas.to_vec());
-        Ok(Box::new(FakeTransaction { warehouse: self.clone(), statements: Vec::new() }))
+        Ok(Box::new(FakeTransaction { warehouse: self.clone(), claim, statements: Vec::new() }))
     }
 
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
@@ -175,6 +219,7 @@ impl Warehouse for FakeWarehouse {
 
     async fn publish(&self, model: Publication, stop: &Stop) -> Result<PublicationReport, WarehouseError> {
         self.meet("publish", stop).await?;
+        self.fence(model.claim)?;
         let rows = (1..).take(model.tables.len()).collect();
         self.0.published.lock().unwrap().push(model);
         Ok(PublicationReport { rows, warnings: self.0.warnings.lock().unwrap().clone() })
@@ -183,6 +228,7 @@ impl Warehouse for FakeWarehouse {
 
 struct FakeTransaction {
     warehouse: FakeWarehouse,
+    claim: Claim,
     statements: Vec<String>,
 }
 
@@ -195,6 +241,7 @@ impl Transaction for FakeTransaction {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), WarehouseError> {
+        self.warehouse.fence(self.claim)?;
         self.warehouse.0.scripts.lock().unwrap().push(self.statements);
         Ok(())
     }
@@ -230,6 +277,7 @@ impl TableLoad for FakeLoad {
         stop: &Stop,
     ) -> Result<LoadReport, WarehouseError> {
         self.warehouse.meet(self.load.table.name.as_str(), stop).await?;
+        self.warehouse.fence(self.load.claim)?;
         if stop.is_requested() {
             return Err(error(WarehouseErrorKind::Canceled, "canceled"));
         }

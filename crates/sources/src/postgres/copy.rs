@@ -1,6 +1,7 @@
 //! The stream of binary COPY: tuples out of chunks, batches out of tuples.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -12,9 +13,13 @@ use tokio_postgres::CopyOutStream;
 use super::catalog::RelationColumn;
 use super::decode::{Column, Refusal};
 use super::fault;
+use super::pulse::Pulse;
 use crate::stream::{BATCH_BYTES, BATCH_ROWS};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
+
+/// After how long a batch is sent that is not full.
+const SLOW: Duration = Duration::from_secs(5);
 
 type Sender = mpsc::Sender<Result<RecordBatch, SourceError>>;
 
@@ -36,6 +41,8 @@ pub(super) struct Decoder {
     partial: Vec<u8>,
     rows: usize,
     bytes: usize,
+    /// When the last batch was full.
+    sent: Instant,
 }
 
 impl Decoder {
@@ -55,6 +62,7 @@ impl Decoder {
             partial: Vec::new(),
             rows: 0,
             bytes: 0,
+            sent: Instant::now(),
         }
     }
 
@@ -67,12 +75,16 @@ impl Decoder {
     }
 
     /// Reads the stream to its end and sends what it holds. The reader may go away at any time.
-    pub(super) async fn run(mut self, copy: CopyOutStream, sender: &Sender) -> Result<(), SourceError> {
+    pub(super) async fn run(
+        mut self,
+        copy: CopyOutStream,
+        pulse: &Pulse,
+        sender: &Sender,
+    ) -> Result<(), SourceError> {
         let mut copy = std::pin::pin!(copy);
-        while let Some(chunk) = copy
-            .try_next()
-            .await
-            .map_err(|error| fault::query(&format!("reading table {}", self.table), error))?
+        let doing = format!("reading table {}", self.table);
+        while let Some(chunk) =
+            pulse.watch(&doing, copy.try_next()).await?.map_err(|error| fault::query(&doing, error))?
         {
             // PostgreSQL sends whole rows. A proxy may cut them: then what is there is kept, each byte
             // copied once, until the row is whole.
@@ -85,6 +97,13 @@ impl Decoder {
                 let used = self.take(&partial, sender).await?;
                 self.partial = partial;
                 self.partial.drain(..used);
+            }
+            // A slow source is seen to go on.
+            if self.rows > 0 && self.sent.elapsed() > SLOW {
+                let batch = self.batch()?;
+                if sender.send(Ok(batch)).await.is_err() {
+                    break;
+                }
             }
         }
         if self.place != Place::End {
@@ -109,6 +128,8 @@ impl Decoder {
                 if sender.send(Ok(batch)).await.is_err() {
                     break;
                 }
+                // The waiting was for the reader.
+                self.sent = Instant::now();
             }
         }
         Ok(used)
@@ -177,6 +198,7 @@ impl Decoder {
     }
 
     fn batch(&mut self) -> Result<RecordBatch, SourceError> {
+        self.sent = Instant::now();
         self.rows = 0;
         self.bytes = 0;
         let columns = self.columns.iter_mut().map(Column::finish).collect();

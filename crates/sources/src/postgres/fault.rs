@@ -22,7 +22,7 @@ pub(super) fn connect(config: &PostgresqlConfig, error: Error) -> SourceError {
                      runs and listens on that address, and the firewall"
                 ),
             ),
-            "error performing TLS handshake" => (
+            "error performing TLS handshake" if !broke_off(&error) => (
                 SourceErrorKind::Invalid,
                 format!(
                     "TLS: {host}:{port} and this machine agree on no encrypted connection ({detail}). Check \
@@ -47,6 +47,21 @@ pub(super) fn connect(config: &PostgresqlConfig, error: Error) -> SourceError {
         }
     };
     SourceError::new(kind, message).caused_by(error)
+}
+
+/// Whether the other end went away, which says nothing against its settings.
+fn broke_off(error: &Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let gone = [BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof];
+        if kind.is_some_and(|kind| gone.contains(&kind)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn login(config: &PostgresqlConfig, error: &DbError) -> (SourceErrorKind, String) {

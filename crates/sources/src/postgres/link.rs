@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::pulse::Backend;
 use super::{fault, tls};
 
 /// The first version whose catalogue has all that is asked of it.
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Values are written so that they read back as they were; no limit of the server ends a long read;
 /// a server that can looks whether the client is still there. A database without an encoding sends
 /// its bytes as they are: those that are no UTF-8 are refused where the column is known.
-const SESSION: &str = "SELECT pg_catalog.current_setting('server_version_num'); SET TimeZone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; \
+const SESSION: &str = "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_backend_pid(); SET TimeZone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; \
     SET extra_float_digits = 3; SET bytea_output = 'hex'; SET standard_conforming_strings = on; \
     SELECT pg_catalog.set_config('client_encoding', \
         CASE pg_catalog.current_setting('server_encoding') WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, \
@@ -30,7 +31,8 @@ const SESSION: &str = "SELECT pg_catalog.current_setting('server_version_num'); 
     SELECT pg_catalog.set_config(name, \
         CASE name WHEN 'client_connection_check_interval' THEN '5s' ELSE '0' END, false) \
     FROM pg_catalog.pg_settings WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', \
-        'idle_session_timeout', 'transaction_timeout', 'client_connection_check_interval')";
+        'idle_session_timeout', 'transaction_timeout', 'client_connection_check_interval'); \
+    SELECT pg_catalog.pg_postmaster_start_time()";
 
 /// The way to one database.
 #[derive(Clone)]
@@ -97,7 +99,9 @@ impl Link {
             .map_err(|_| late("Login", "Something listens there, but is it a PostgreSQL server?"))?
             .map_err(|error| fault::connect(config, error))?;
         let token = client.cancel_token();
-        let session = Session { client, token, tls, connection, runtime: Handle::current(), resting: false };
+        let backend = Backend { process: String::new(), server: String::new() };
+        let runtime = Handle::current();
+        let mut session = Session { client, token, tls, connection, runtime, backend, resting: false };
         let said = timeout(PATIENCE, session.client.simple_query(SESSION))
             .await
             .map_err(|_| late("Session settings", "Try again"))?
@@ -112,9 +116,28 @@ impl Link {
                     OLDEST_VERSION / 10_000
                 ),
             )),
-            _ => Ok(session),
+            _ => {
+                session.backend = serving(&said);
+                Ok(session)
+            }
         }
     }
+}
+
+/// What the answers to [`SESSION`] say of the process at the other end.
+fn serving(said: &[SimpleQueryMessage]) -> Backend {
+    let rows: Vec<_> = said
+        .iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        })
+        .collect();
+    let value = |row: Option<&&tokio_postgres::SimpleQueryRow>, column: usize| {
+        row.and_then(|row| row.get(column)).unwrap_or_default().to_owned()
+    };
+    // The start is asked for last, in the session's own time zone.
+    Backend { process: value(rows.first(), 1), server: value(rows.last(), 0) }
 }
 
 /// The version's number in the first answer to [`SESSION`].
@@ -166,6 +189,7 @@ pub(super) struct Session {
     tls: Option<MakeRustlsConnect>,
     connection: AbortHandle,
     runtime: Handle,
+    backend: Backend,
     /// Nothing runs: dropping the client says goodbye properly.
     resting: bool,
 }
@@ -173,6 +197,11 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The process that serves it.
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     /// Says that all statements have ended.

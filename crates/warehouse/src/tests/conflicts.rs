@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{LoadSpec, Warehouse, WarehouseErrorKind, WarehouseTable, WriteMode};
 
-use super::{Pool, batch, checkpoint, identifier, merge, schema, spec, table};
+use super::{Pool, batch, checkpoint, claim, identifier, merge, schema, spec, table};
 
 fn rows(keys: std::ops::Range<i64>, value: i64) -> RecordBatch {
     let values = Int64Array::from_iter_values(keys.clone().map(|_| value));
@@ -72,8 +72,8 @@ async fn transformations_run_beside_loads_of_other_tables() {
 async fn two_transformations_of_one_table_are_a_conflict_for_the_second() {
     let pool = Pool::new();
     pool.load("t", WriteMode::Replace, &rows(0..10, 0)).await.unwrap();
-    let mut first = pool.warehouse.begin(&[schema()]).await.unwrap();
-    let mut second = pool.warehouse.begin(&[schema()]).await.unwrap();
+    let mut first = pool.warehouse.begin(&[schema()], claim()).await.unwrap();
+    let mut second = pool.warehouse.begin(&[schema()], claim()).await.unwrap();
     first.execute("UPDATE t SET v = 1", &Stop::never()).await.unwrap();
     let error = second.execute("UPDATE t SET v = 2", &Stop::never()).await.unwrap_err();
     assert_eq!(error.kind, WarehouseErrorKind::Conflict, "{error}");
@@ -87,7 +87,7 @@ async fn two_transformations_of_one_table_are_a_conflict_for_the_second() {
 async fn a_load_waits_for_a_transformation_that_changes_its_table() {
     let pool = Pool::new();
     pool.load("t", WriteMode::Replace, &rows(0..10, 0)).await.unwrap();
-    let mut transformation = pool.warehouse.begin(&[schema()]).await.unwrap();
+    let mut transformation = pool.warehouse.begin(&[schema()], claim()).await.unwrap();
     transformation.execute("UPDATE t SET v = 1", &Stop::never()).await.unwrap();
     let load = async { pool.load("t", merge(&["k"]), &rows(5..15, 2)).await };
     let commit = async {
@@ -140,7 +140,10 @@ async fn staged_rows_are_seen_by_no_list() {
         let mut load = pool.warehouse.begin_load(spec("t", mode, new.schema())).await.unwrap();
         load.append(new.clone()).await.unwrap();
         assert_eq!(
-            pool.text("SELECT count(*) FROM duckdb_tables() WHERE table_name <> 'checkpoints'").await,
+            pool.text(
+                "SELECT count(*) FROM duckdb_tables() WHERE table_name NOT IN ('checkpoints', 'claims')"
+            )
+            .await,
             ["0"]
         );
         assert_eq!(pool.warehouse.tables().await.unwrap(), []);

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Int64Array, StringArray};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{Query, Warehouse, WarehouseErrorKind, WriteMode};
 
-use super::{Pool, batch, checkpoint, identifier, merge, open, schema, spec, table};
+use super::{Pool, batch, checkpoint, identifier, limits, merge, open, schema, spec, table};
 use crate::{DuckDb, Limits};
 
 #[tokio::test]
@@ -16,6 +16,7 @@ async fn the_engine_keeps_to_its_limits() {
     let read = |setting: &str| format!("SELECT current_setting('{setting}')::VARCHAR");
     assert_eq!(pool.own(&read("threads")).await, ["2"]);
     assert_eq!(pool.own(&read("memory_limit")).await, ["512.0 MiB"]);
+    assert_eq!(pool.own(&read("max_temp_directory_size")).await, ["1.0 GiB"]);
     let temp = pool.own(&read("temp_directory")).await;
     assert!(temp[0].starts_with(pool.dir.path().to_str().unwrap()));
 }
@@ -23,14 +24,26 @@ async fn the_engine_keeps_to_its_limits() {
 #[tokio::test]
 async fn too_little_memory_is_said_and_survived() {
     let dir = tempfile::tempdir().unwrap();
-    let limits = Limits { threads: 1, memory_bytes: 24 * 1024 * 1024 };
-    let pool = Pool { warehouse: DuckDb::open(dir.path(), &identifier("global"), limits).unwrap(), dir };
+    let limits = Limits { threads: 1, memory_bytes: 24 * 1024 * 1024, ..limits() };
+    let warehouse = DuckDb::open(dir.path(), &identifier("global"), limits).unwrap().warehouse;
+    let pool = Pool { warehouse, dir };
     // One value that cannot be moved out of memory.
     let error =
         pool.query("SELECT length(string_agg(repeat('x', 1000000), '')) FROM range(200)").await.unwrap_err();
     assert_eq!(error.kind, WarehouseErrorKind::Unavailable, "{error}");
-    assert!(error.message.contains("memory"), "{error}");
+    assert!(error.message.contains("out of memory: the limit of the engine is 24 MiB"), "{error}");
     assert_eq!(pool.text("SELECT 1").await, ["1"]);
+}
+
+#[test]
+fn a_folder_for_temporary_files_that_cannot_be_written_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("temp"), "in the way").unwrap();
+    let error = open(dir.path()).err().expect("it cannot be opened");
+    assert_eq!(error.kind, WarehouseErrorKind::Unavailable);
+    assert!(error.message.contains("temp in the pool's folder, cannot be written"), "{error}");
+    std::fs::remove_file(dir.path().join("temp")).unwrap();
+    assert!(open(dir.path()).is_ok(), "it heals without a restart");
 }
 
 #[tokio::test]
@@ -108,7 +121,10 @@ async fn what_a_stopped_server_left_is_removed() {
     pool.own("CREATE TABLE _forebay._forebay_staging_2 AS SELECT 1 AS a").await;
     std::fs::write(pool.dir.path().join("temp/duckdb_temp_storage-0.tmp"), "x").unwrap();
     let pool = pool.reopen();
-    assert_eq!(pool.own("SELECT table_name FROM duckdb_tables()").await, ["checkpoints"]);
+    assert_eq!(
+        pool.own("SELECT table_name FROM duckdb_tables() ORDER BY 1").await,
+        ["checkpoints", "claims"]
+    );
     assert_eq!(std::fs::read_dir(pool.dir.path().join("temp")).unwrap().count(), 0);
 }
 

@@ -12,7 +12,7 @@ use forebay_core::stop::Stop;
 use forebay_core::warehouse::{Publication, PublicationReport, PublishedTable, Refresh, Warehouse};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::{Pool, identifier, lines, table};
+use super::{Pool, claim, identifier, lines, table};
 
 fn model(name: &str) -> Publication {
     let tables = vec![PublishedTable {
@@ -22,7 +22,13 @@ fn model(name: &str) -> Publication {
         primary_key: Vec::new(),
         refresh: Refresh::Anew,
     }];
-    Publication { model: DataModelId::random(), tables, foreign_keys: Vec::new() }
+    Publication {
+        claim: claim(),
+        model: DataModelId::random(),
+        tables,
+        foreign_keys: Vec::new(),
+        versions_kept: 2,
+    }
 }
 
 impl Pool {
@@ -203,4 +209,26 @@ async fn relations_of_columns_of_unlike_types_are_compared_as_text() {
     });
     model.tables.push(lines);
     assert_eq!(pool.publish(&model).await.warnings, ["lines: 1 rows have no row in heads"]);
+}
+
+#[tokio::test]
+async fn as_many_versions_are_kept_as_are_asked_for() {
+    let pool = Pool::new();
+    pool.execute(&["CREATE TABLE v AS SELECT 1 AS a"]).await.unwrap();
+    let mut model = model("v");
+    let kept = |model: &Publication| {
+        let names = fs::read_dir(pool.model_dir(model)).unwrap();
+        let mut kept: Vec<u64> =
+            names.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok()).collect();
+        kept.sort_unstable();
+        kept
+    };
+    model.versions_kept = 3;
+    for _ in 0..5 {
+        pool.publish(&model).await;
+    }
+    assert_eq!(kept(&model), [3, 4, 5]);
+    model.versions_kept = 1;
+    pool.publish(&model).await;
+    assert_eq!(kept(&model), [6]);
 }

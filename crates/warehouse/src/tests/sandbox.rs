@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::Pool;
-use crate::guard::{UNCALLED, UNSEEN};
+use crate::guard::{OF_FILES, UNCALLED, UNSEEN};
 use crate::lexer::{Kind, tokens};
 
 /// Statements that must fail wherever they are tried; `{dir}` is the pool's folder.
-const FORBIDDEN: [&str; 46] = [
+const FORBIDDEN: [&str; 119] = [
     // Files.
     "SELECT * FROM read_csv('{dir}/secret.csv')",
     "SELECT * FROM read_text('{dir}/secret.csv')",
@@ -24,7 +24,85 @@ const FORBIDDEN: [&str; 46] = [
     "WITH x AS (COPY mine TO '{dir}/stolen.csv') SELECT * FROM x",
     "COPY mine TO '{dir}/stolen.csv'",
     "EXPORT DATABASE '{dir}/stolen'",
+    // The pool's own files, which the engine must be at.
+    "SELECT * FROM read_blob('{dir}/pool.duckdb')",
+    "SELECT * FROM read_text('{dir}/temp/x.csv')",
+    "SELECT * FROM read_duckdb('{dir}/pool.duckdb')",
+    "SELECT * FROM '{dir}/pool.duckdb'",
+    "SELECT * FROM \"{dir}/models/../pool.duckdb\"",
+    "SELECT * FROM E'{dir}/pool\\x2educkdb'",
+    "SELECT * FROM '{dir}/temp/x.csv'",
+    "SELECT * FROM read_blob('{dir}/pool.duckdb.wal')",
+    "SELECT * FROM main.read_blob('{dir}/pool.duckdb')",
+    "SELECT * FROM system.main.read_blob('{dir}/pool.duckdb')",
+    "SELECT * FROM \"read_blob\"('{dir}/pool.duckdb')",
+    "SELECT * FROM READ_BLOB /* x */ ('{dir}/pool.duckdb')",
+    // Wherever a query may stand.
+    "SELECT (SELECT content FROM read_text('{dir}/secret.csv'))",
+    "SELECT 1 WHERE EXISTS (FROM read_text('{dir}/secret.csv'))",
+    "SELECT a FROM mine ORDER BY (SELECT count(*) FROM read_text('{dir}/secret.csv'))",
+    "SELECT a FROM mine GROUP BY a HAVING (SELECT count(*) FROM read_text('{dir}/secret.csv')) > 0",
+    "SELECT * FROM mine, LATERAL (FROM read_text('{dir}/secret.csv'))",
+    "SELECT 1 UNION ALL SELECT count(*) FROM read_text('{dir}/secret.csv')",
+    "WITH x AS (FROM read_text('{dir}/secret.csv')) FROM x",
+    "SELECT * FROM mine LIMIT (SELECT count(*) FROM read_text('{dir}/secret.csv'))",
+    "SELECT unnest([(SELECT content FROM read_text('{dir}/secret.csv'))])",
+    "PIVOT (FROM read_text('{dir}/secret.csv')) ON filename USING count(*)",
+    "EXPLAIN ANALYZE FROM read_text('{dir}/secret.csv')",
+    "INSERT INTO mine SELECT size FROM read_text('{dir}/secret.csv')",
+    "UPDATE mine SET a = (SELECT size FROM read_text('{dir}/secret.csv'))",
+    "DELETE FROM mine USING read_text('{dir}/secret.csv')",
+    "MERGE INTO mine USING (FROM read_text('{dir}/secret.csv')) AS s ON true WHEN MATCHED THEN DELETE",
+    "CREATE TABLE stolen AS FROM read_text('{dir}/secret.csv')",
+    "CREATE TABLE stolen(a INTEGER DEFAULT ((SELECT size FROM read_text('{dir}/secret.csv'))))",
+    // What a later statement would do.
+    "CREATE VIEW stolen AS FROM read_text('{dir}/secret.csv')",
+    "CREATE MACRO stolen() AS TABLE FROM read_text('{dir}/secret.csv')",
+    "CREATE MACRO stolen(path) AS (SELECT content FROM read_text(path))",
+    "CREATE MACRO stolen() AS getenv('HOME')",
+    "CREATE VIEW stolen AS FROM duckdb_settings()",
+    "CREATE VIEW stolen AS FROM _forebay.claims",
+    "CREATE TRIGGER stolen AFTER INSERT ON mine EXECUTE FUNCTION x()",
+    "PREPARE stolen AS SELECT * FROM read_text('{dir}/secret.csv')",
+    "DEALLOCATE p",
+    // Other databases by name.
+    "SELECT * FROM temp._forebay.claims",
+    "CREATE TABLE system.main.mine(a INTEGER)",
+    "SELECT * FROM other.main.t",
+    "DETACH pool",
+    "USE temp",
+    "CREATE DATABASE other",
+    "COPY FROM DATABASE pool TO memory",
+    "IMPORT DATABASE '{dir}'",
+    "COPY mine FROM '{dir}/secret.csv'",
+    // What tells of the machine, its paths and its secrets.
+    "SELECT * FROM duckdb_settings()",
+    "SELECT * FROM duckdb_secrets()",
+    "SELECT * FROM duckdb_secrets(redact = false)",
+    "SELECT * FROM which_secret('x', 's3')",
+    "SELECT * FROM duckdb_databases()",
+    "SELECT * FROM pg_catalog.pg_settings",
+    "SELECT current_setting('temp_directory')",
+    "SELECT * FROM duckdb_extensions()",
+    "SELECT * FROM duckdb_temporary_files()",
+    "SELECT getenv('HOME')",
+    "CREATE PERSISTENT SECRET s (TYPE s3)",
+    "CREATE SECRET s (TYPE http)",
+    "DROP SECRET s",
+    "SET SESSION threads = 1",
+    "SET GLOBAL allowed_directories = ['/']",
+    "SET LOCAL search_path = 'x'",
+    "RESET threads",
+    "PRAGMA threads = 1",
+    "PRAGMA enable_profiling",
+    "PRAGMA show_databases",
+    "CALL enable_logging()",
     // Other databases, extensions, the network.
+    "FORCE INSTALL httpfs FROM community",
+    "UPDATE EXTENSIONS",
+    "ATTACH 'https://localhost:1/x.duckdb' AS other",
+    "SELECT * FROM 's3://x/y.parquet'",
+    "SELECT * FROM 'https://localhost:1/x.parquet'",
     "ATTACH ':memory:' AS other",
     "ATTACH '{dir}/other.duckdb'",
     "INSTALL httpfs",
@@ -76,6 +154,95 @@ async fn forbidden_statements_fail_in_transformations_and_queries() {
     }
     assert!(!pool.dir.path().join("stolen.csv").exists());
     assert!(!pool.dir.path().join("stolen").exists());
+}
+
+/// The setting is read back at every opening; here is that the engine would refuse to change it, too.
+#[tokio::test]
+async fn not_even_our_own_sql_can_open_the_engine_again() {
+    let pool = Pool::new();
+    for sql in [
+        "SET enable_external_access = true",
+        "SET lock_configuration = false",
+        "RESET enable_external_access",
+        "SET allowed_directories = ['/']",
+        "SET allowed_paths = ['/etc/hostname']",
+        "SET temp_directory = '/'",
+        "SET max_temp_directory_size = '1TB'",
+        "SET memory_limit = '1TB'",
+        "SET allow_unsigned_extensions = true",
+        "SET allow_persistent_secrets = true",
+        "INSTALL httpfs",
+        "LOAD '/x.duckdb_extension'",
+        "ATTACH '/x.duckdb'",
+        "COPY (SELECT 1) TO '/x.csv'",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM glob('/*')",
+        "SELECT * FROM 'https://localhost:1/x.csv'",
+    ] {
+        let mut session = pool.warehouse.test_session().await;
+        let work = move |connection: &duckdb::Connection, _: &crate::session::Halt| {
+            connection.execute_batch(sql).map_err(crate::error::failed)
+        };
+        let done = session.run(&forebay_core::stop::Stop::never(), work).await;
+        assert!(done.is_err(), "the engine lets us {sql}");
+    }
+}
+
+/// What stands in the catalogue since an earlier transformation is looked at when it is made, and nothing
+/// that was made can do more later.
+#[tokio::test]
+async fn views_and_macros_of_earlier_transformations_reach_no_further() {
+    let pool = Pool::new();
+    pool.execute(&[
+        "CREATE TABLE mine AS SELECT 1 AS a",
+        "CREATE MACRO of_text(text) AS TABLE SELECT text AS a",
+        "CREATE VIEW seen AS SELECT * FROM mine",
+    ])
+    .await
+    .unwrap();
+    let dir = pool.dir.path().to_str().unwrap();
+    // A text that a macro is given stays a text.
+    let given = pool.text(&format!("SELECT a FROM of_text('{dir}/secret.csv')")).await;
+    assert_eq!(given, [format!("{dir}/secret.csv")]);
+    for sql in [
+        "CREATE OR REPLACE VIEW mine2 AS SELECT * FROM query('SELECT 1')",
+        "CREATE MACRO run(text) AS TABLE FROM query(text)",
+        "CREATE MACRO run(text) AS TABLE FROM query_table(text)",
+        "CREATE MACRO read_blob(path) AS TABLE FROM main.read_blob(path)",
+    ] {
+        assert!(pool.execute(&[sql]).await.is_err(), "a transformation may {sql}");
+    }
+}
+
+/// A scalar function that a new version brings and that sounds like files or the machine must be looked at.
+#[tokio::test]
+async fn no_scalar_function_of_the_engine_reaches_files() {
+    let pool = Pool::new();
+    let names = pool
+        .own(
+            "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type <> 'table' \
+             AND regexp_matches(function_name, 'file|path|read|write|dir|env|load|open|http|url|secret|setting') \
+             ORDER BY 1",
+        )
+        .await;
+    const HARMLESS: [&str; 11] = [
+        "in_search_path",
+        "json_extract_path",
+        "json_extract_path_text",
+        "parse_dirname",
+        "parse_dirpath",
+        "parse_filename",
+        "parse_path",
+        "path_join",
+        "pg_conf_load_time",
+        "url_decode",
+        "url_encode",
+    ];
+    let unknown: Vec<_> = names
+        .into_iter()
+        .filter(|name| ![&HARMLESS[..], &UNSEEN, &UNCALLED].iter().any(|list| list.contains(&name.as_str())))
+        .collect();
+    assert_eq!(unknown, [""; 0], "look at these before users may call them");
 }
 
 #[tokio::test]
@@ -146,7 +313,7 @@ async fn no_function_or_view_of_the_system_shows_the_servers_folders() {
     let pool = Pool::new();
     pool.execute(&["CREATE TABLE t AS SELECT 1 AS a"]).await.unwrap();
     let functions = pool
-        .own("SELECT DISTINCT function_name || '()' FROM duckdb_functions() WHERE function_type = 'table' ORDER BY 1")
+        .own("SELECT DISTINCT function_name || '()' FROM duckdb_functions() WHERE function_type IN ('table', 'table_macro') ORDER BY 1")
         .await;
     let views = pool
         .own("SELECT schema_name || '.' || view_name FROM duckdb_views() WHERE internal ORDER BY 1")
@@ -182,34 +349,6 @@ async fn no_function_or_view_of_the_system_shows_the_servers_folders() {
 /// among those that the guard refuses.
 #[tokio::test]
 async fn every_table_function_of_the_engine_is_known() {
-    const SHUT_OFF_IN_THE_ENGINE: [&str; 26] = [
-        "glob",
-        "parquet_bloom_probe",
-        "parquet_file_metadata",
-        "parquet_full_metadata",
-        "parquet_kv_metadata",
-        "parquet_metadata",
-        "parquet_scan",
-        "parquet_schema",
-        "read_blob",
-        "read_csv",
-        "read_csv_auto",
-        "read_duckdb",
-        "read_json",
-        "read_json_auto",
-        "read_json_objects",
-        "read_json_objects_auto",
-        "read_ndjson",
-        "read_ndjson_auto",
-        "read_ndjson_objects",
-        "read_parquet",
-        "read_single_csv_file",
-        "read_single_json_file",
-        "read_single_parquet_file",
-        "read_text",
-        "sniff_csv",
-        "which_secret",
-    ];
     const HARMLESS: [&str; 46] = [
         "duckdb_approx_database_count",
         "duckdb_available_metrics",
@@ -264,7 +403,7 @@ async fn every_table_function_of_the_engine_is_known() {
         .await;
     let known = |name: &String| {
         let name = name.as_str();
-        SHUT_OFF_IN_THE_ENGINE.contains(&name)
+        OF_FILES.contains(&name)
             || HARMLESS.contains(&name)
             || UNSEEN.contains(&name)
             || UNCALLED.contains(&name)

@@ -7,7 +7,7 @@ use arrow::array::{ArrayRef, Int64Array};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{Query, Warehouse, WarehouseErrorKind, WriteMode};
 
-use super::{Pool, batch, checkpoint, merge, schema, spec};
+use super::{Pool, batch, checkpoint, claim, merge, schema, spec};
 
 const ENDLESS: &str =
     "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range % 7 = 8";
@@ -33,7 +33,7 @@ async fn a_statement_ends_when_nobody_waits_for_it() {
     assert!(tokio::time::timeout(Duration::from_millis(50), asked).await.is_err());
     until_idle(&pool).await;
 
-    let mut transaction = pool.warehouse.begin(&[schema()]).await.unwrap();
+    let mut transaction = pool.warehouse.begin(&[schema()], claim()).await.unwrap();
     transaction.execute("CREATE TABLE t(a INTEGER)", &Stop::never()).await.unwrap();
     let asked = transaction.execute(ENDLESS, &stop);
     assert!(tokio::time::timeout(Duration::from_millis(50), asked).await.is_err());
@@ -54,7 +54,10 @@ async fn a_load_that_is_dropped_while_it_appends_leaves_nothing() {
         drop(load);
         until_idle(&pool).await;
         assert_eq!(
-            pool.own("SELECT count(*) FROM duckdb_tables() WHERE table_name <> 'checkpoints'").await,
+            pool.own(
+                "SELECT count(*) FROM duckdb_tables() WHERE table_name NOT IN ('checkpoints', 'claims')"
+            )
+            .await,
             ["0"]
         );
     }

@@ -244,3 +244,15 @@ async fn an_error_in_the_middle_is_no_short_table() {
     assert!(error.message.contains("broken") && error.message.contains("division by zero"), "{error}");
     assert!(reader.batches.next().await.is_none());
 }
+
+/// Longer than a silent connection is left alone, and longer than two looks that find it broken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_works_long_for_its_first_row_is_waited_for() {
+    let place = Place::new("streams_slow").await;
+    place.run("CREATE VIEW slow AS SELECT 7 AS id FROM pg_sleep(34)").await;
+    let snapshot = place.source.snapshot().await.expect("a snapshot");
+    let mut slow = rows(&*snapshot, "slow").await;
+    let batches: Vec<RecordBatch> =
+        timeout(BOUND, slow.batches.by_ref().try_collect()).await.expect("in time").expect("its rows");
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+}
