@@ -232,7 +232,7 @@ impl Store {
         let due = now.as_millis() - LAST_USED_MILLIS;
         if db::optional_time(&row, "last_used_at")?.is_none_or(|last| last.as_millis() <= due) {
             let key: KeyId = db::id(&row, "key_id")?;
-            db::query(
+            let noted = db::query(
                 "update keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at <= $3)",
             )
             .bind(key.to_string())
@@ -240,7 +240,12 @@ impl Store {
             .bind(due)
             .execute(self.write())
             .await
-            .map_err(db::error)?;
+            .map_err(db::error);
+            match noted {
+                // A full disk must not keep anybody from reading.
+                Ok(_) | Err(Error::InsufficientStorage { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(Some(caller))
     }
@@ -336,6 +341,25 @@ impl Store {
         .await
         .map_err(db::error)?;
         rows.iter().map(|row| db::word(row, "permission")).collect()
+    }
+
+    /// Whether a subject holds a permission on the whole service.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn is_granted_on_service(&self, subject: Subject, permission: Permission) -> Result<bool> {
+        let (user, application) = owner_columns(subject);
+        let row = db::query(
+            "select 1 from grants
+             where user_id is $1 and application_id is $2 and pool_id is null and permission = $3",
+        )
+        .bind(user)
+        .bind(application)
+        .bind(permission.as_str())
+        .fetch_optional(self.read())
+        .await
+        .map_err(db::error)?;
+        Ok(row.is_some())
     }
 }
 

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Row as _, Sqlite};
+use sqlx::{ConnectOptions, Connection as _, Row as _, Sqlite};
 
 pub(crate) type Pool = sqlx::Pool<Sqlite>;
 pub(crate) type Connection = sqlx::SqliteConnection;
@@ -33,12 +33,25 @@ pub(crate) fn query(sql: &'static str) -> Query {
 /// Opens and migrates a database file: the pool that writes, then the pool that reads.
 pub(crate) async fn open_file(path: &Path) -> Result<(Pool, Pool)> {
     let options = options(SqliteConnectOptions::new().filename(path).create_if_missing(true));
-    let write =
-        SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(|error| {
+    // When a disk is full, SQLite ends the transaction by itself. The driver goes on believing in it, and would
+    // begin no other on that connection for ever; so such a one is closed, and the next writer opens a new one.
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // After a rollback that is under way.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
+        .connect_with(options.clone())
+        .await
+        .map_err(|error| {
             tracing::error!(%error, "the metadata database cannot be opened");
             Error::Unavailable { what: format!("the metadata database {} cannot be opened", path.display()) }
         })?;
     migrate::file(&write, path).await?;
+    migrate::shrinkable(&write).await?;
     let read = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
     Ok((write, read))
 }
@@ -60,6 +73,8 @@ pub(crate) async fn open_memory() -> Result<Pool> {
 fn options(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
         .journal_mode(SqliteJournalMode::Wal)
+        // One large transaction must not leave a large journal for ever, in bytes.
+        .pragma("journal_size_limit", "67108864")
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10))
@@ -89,6 +104,14 @@ pub(crate) fn error(error: sqlx::Error) -> Error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
             Error::Unavailable { what: "the metadata database does not answer".to_owned() }
         }
+        other if cannot_be_written(&other) => {
+            tracing::error!(error = %other, "the metadata cannot be written");
+            Error::InsufficientStorage {
+                what: "the metadata cannot be written: the disk of the data folder is full or fails; free space \
+                       on it and try again (what is there can still be read)"
+                    .to_owned(),
+            }
+        }
         other => Error::internal(other),
     }
 }
@@ -96,6 +119,17 @@ pub(crate) fn error(error: sqlx::Error) -> Error {
 /// As [`error`], with a text for what must be unique.
 pub(crate) fn error_or_duplicate(raw: sqlx::Error, duplicate: impl FnOnce() -> String) -> Error {
     if is_unique(&raw) { Error::conflict(duplicate()) } else { error(raw) }
+}
+
+/// Whether SQLite says that the disk is full, or that writing to it fails.
+fn cannot_be_written(error: &sqlx::Error) -> bool {
+    const FULL: i32 = 13;
+    const IOERR: i32 = 10;
+    // With the operation in the second byte: write, fsync of the file and of its folder, truncate, and the
+    // three ways in which the shared memory beside the database is made and grown.
+    const WRITES: [i32; 7] = [3, 4, 5, 6, 18, 19, 21];
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
+    code.is_some_and(|code| code == FULL || WRITES.iter().any(|way| code == IOERR | (way << 8)))
 }
 
 pub(crate) fn is_unique(error: &sqlx::Error) -> bool {

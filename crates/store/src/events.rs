@@ -5,14 +5,15 @@ use forebay_core::execution::Status;
 use forebay_core::id::ExecutionId;
 use forebay_core::{Result, Timestamp};
 
-use crate::Store;
 use crate::db::{self, Connection};
 use crate::executions::not_found;
-use crate::logs::{self, Line};
+use crate::log_budget::LogBudget;
+use crate::logs::Line;
+use crate::{Store, totals};
 
 impl Store {
-    /// Writes news of an execution, all or none. Once the execution has ended, its state stays and only log
-    /// messages are kept.
+    /// Writes what the server says of an execution, all or none. Once the execution has ended, its state stays
+    /// and only log messages are kept. What a run says goes through [`Store::record_events`].
     ///
     /// # Errors
     /// `NotFound` for the execution.
@@ -21,29 +22,42 @@ impl Store {
             return Ok(());
         }
         let mut transaction = self.begin().await?;
-        let row = db::query("select status from executions where id = $1")
-            .bind(execution.to_string())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        let status: Status = db::word(&row.ok_or_else(|| not_found(execution))?, "status")?;
-        for (at, event) in events {
-            apply(&mut transaction, execution, status, *at, event).await?;
-        }
+        write(&mut transaction, execution, events).await?;
         db::commit(transaction).await
     }
+}
+
+/// Writes news of an execution in a transaction of the caller.
+pub(crate) async fn write(
+    connection: &mut Connection,
+    execution: ExecutionId,
+    events: &[(Timestamp, Event)],
+) -> Result<()> {
+    let row = db::query("select status, logs_kept, logs_dropped from executions where id = $1")
+        .bind(execution.to_string())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(db::error)?;
+    let row = row.ok_or_else(|| not_found(execution))?;
+    let status: Status = db::word(&row, "status")?;
+    let mut budget = LogBudget::of(connection, execution, &row).await?;
+    for (at, event) in events {
+        apply(connection, execution, status, &mut budget, *at, event).await?;
+    }
+    budget.close(connection).await
 }
 
 async fn apply(
     connection: &mut Connection,
     execution: ExecutionId,
     status: Status,
+    budget: &mut LogBudget,
     at: Timestamp,
     event: &Event,
 ) -> Result<()> {
     if let Event::Log { task, level, code, text } = event {
         let line = Line { task: *task, at, level: *level, code, text };
-        return logs::insert(connection, execution, line).await;
+        return budget.log(connection, line).await;
     }
     if status.is_finished() {
         return Ok(());
@@ -64,7 +78,7 @@ async fn apply(
         .bind(id)
         .bind(task.to_string())
         .bind(status.as_str())
-        .bind(message.as_deref())
+        .bind(message.as_deref().map(|message| budget.cut(message).into_owned()))
         .bind(at.as_millis()),
         Event::StepStarted { task, step, name } => db::query(
             "insert into step_executions (execution_id, task_id, position, name, status, row_count, started_at)
@@ -95,15 +109,18 @@ async fn apply(
         .bind(task.to_string())
         .bind(i64::from(*step))
         .bind(status.as_str())
-        .bind(message.as_deref())
+        .bind(message.as_deref().map(|message| budget.cut(message).into_owned()))
         .bind(receipt.as_ref().map(db::to_json).transpose()?)
         .bind(receipt.as_ref().map(|receipt| db::integer(receipt.rows_read)))
         .bind(at.as_millis()),
         Event::Log { .. } => return Ok(()),
     };
-    let done = query.execute(connection).await.map_err(db::error)?;
+    let done = query.execute(&mut *connection).await.map_err(db::error)?;
     if done.rows_affected() == 0 {
         tracing::warn!(execution.id = %execution, "an event names a task or step the execution does not have");
+    }
+    if let (Event::StepFinished { receipt: Some(receipt), .. }, 1..) = (event, done.rows_affected()) {
+        totals::count_rows(connection, receipt).await?;
     }
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! Executions and how they went. Every change of state names the state it expects; being late is an answer.
-
-use std::collections::HashMap;
+//! Executions: how they begin to wait, how they are found, how they end. How they run is in `claims`, their tasks
+//! are in `task_executions`. Every change of state names the state it expects; being late is an answer.
 
 use forebay_core::error::Kind;
-use forebay_core::execution::{Execution, Receipt, Status, StepExecution, TaskExecution};
-use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TaskId};
+use forebay_core::execution::{Execution, Status, TaskExecution};
+use forebay_core::id::{DataJobId, DataPoolId, ExecutionId};
+use forebay_core::text::cut;
 use forebay_core::{Error, Result, Timestamp};
 
 use crate::db::{self, Connection, Row};
 use crate::secrets::Place;
-use crate::{Store, jobs};
+use crate::{Store, jobs, settings, task_executions, totals};
 
 impl Store {
     /// Queues an execution with its tasks and the sealed spec. A key that the job has seen before gives the
@@ -39,8 +39,8 @@ impl Store {
         let row = db::query(
             "insert into executions
                 (id, pool_id, job_id, mode, status, message, started_by_type, started_by_id, queued_at,
-                 idempotency_key, sealed_spec)
-             values ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $8, $9, $10) returning *",
+                 idempotency_key, sealed_spec, priority, source_host)
+             values ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $8, $9, $10, $11, $12) returning *",
         )
         .bind(id.as_str())
         .bind(execution.pool_id.to_string())
@@ -52,6 +52,8 @@ impl Store {
         .bind(execution.queued_at.as_millis())
         .bind(idempotency_key)
         .bind(sealed_spec)
+        .bind(execution.priority.as_str())
+        .bind(execution.source_host.clone())
         .fetch_one(&mut *transaction)
         .await
         .map_err(|error| match db::is_foreign_key(&error) {
@@ -59,7 +61,7 @@ impl Store {
             false => db::error_or_duplicate(error, || format!("there already is an execution `{id}`")),
         })?;
         for task in tasks {
-            insert_task(&mut transaction, &id, task).await?;
+            task_executions::insert(&mut transaction, &id, task).await?;
         }
         db::commit(transaction).await?;
         read_execution(&row)
@@ -78,46 +80,6 @@ impl Store {
         seen_with(&mut connection, job, idempotency_key).await
     }
 
-    /// Takes the oldest queued execution, with its spec, unless `limit_running` are running already.
-    ///
-    /// # Errors
-    /// Only `Internal` and `Unavailable`.
-    pub async fn claim_execution(
-        &self,
-        now: Timestamp,
-        limit_running: usize,
-    ) -> Result<Option<(Execution, String)>> {
-        let limit = i64::try_from(limit_running).unwrap_or(i64::MAX);
-        loop {
-            let row = db::query(
-                "update executions set status = 'RUNNING', started_at = $1
-                 where id = (select id from executions where status = 'QUEUED' order by queued_at, seq limit 1)
-                     and status = 'QUEUED'
-                     and (select count(*) from executions where status = 'RUNNING') < $2
-                 returning *",
-            )
-            .bind(now.as_millis())
-            .bind(limit)
-            .fetch_optional(self.write())
-            .await
-            .map_err(db::error)?;
-            let Some(row) = row else {
-                return Ok(None);
-            };
-            let execution = read_execution(&row)?;
-            match self.spec(execution.id, &row) {
-                Ok(spec) => return Ok(Some((execution, spec))),
-                Err(error) => {
-                    // It can never run, and the others behind it must not wait for it.
-                    tracing::error!(execution.id = %execution.id, ?error, "the spec of an execution does not open");
-                    let message =
-                        "what this execution was to do cannot be read any more; start the data job again";
-                    self.finish_execution(execution.id, Status::Fail, Some(message), now).await?;
-                }
-            }
-        }
-    }
-
     /// Ends an execution that is queued or running, with its unfinished tasks and steps, and forgets its spec.
     /// `false` when it had ended before: the first end stands.
     ///
@@ -130,93 +92,13 @@ impl Store {
         message: Option<&str>,
         now: Timestamp,
     ) -> Result<bool> {
-        // What becomes of tasks and steps that were running, and of those that were not begun.
-        let (running, queued) = match status {
-            Status::Success => (Status::Success, Status::Skipped),
-            Status::Fail => (Status::Fail, Status::Skipped),
-            Status::Cancel => (Status::Cancel, Status::Cancel),
-            Status::Skipped => (Status::Skipped, Status::Skipped),
-            Status::Queued | Status::Running => {
-                return Err(Error::internal(format!("an execution cannot end as {}", status.as_str())));
-            }
-        };
         let mut transaction = self.begin().await?;
-        let done = db::query(
-            "update executions set status = $2, message = $3, finished_at = $4, sealed_spec = null
-             where id = $1 and status in ('QUEUED', 'RUNNING')",
-        )
-        .bind(id.to_string())
-        .bind(status.as_str())
-        .bind(message)
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await
-        .map_err(db::error)?;
-        if done.rows_affected() == 0 {
+        if !finish(&mut transaction, id, status, message, now).await? {
             return Ok(false);
         }
-        for sql in [
-            "update task_executions set status = case status when 'RUNNING' then $2 else $3 end, finished_at = $4
-             where execution_id = $1 and status in ('QUEUED', 'RUNNING')",
-            "update step_executions set status = case status when 'RUNNING' then $2 else $3 end, finished_at = $4
-             where execution_id = $1 and status in ('QUEUED', 'RUNNING')",
-        ] {
-            db::query(sql)
-                .bind(id.to_string())
-                .bind(running.as_str())
-                .bind(queued.as_str())
-                .bind(now.as_millis())
-                .execute(&mut *transaction)
-                .await
-                .map_err(db::error)?;
-        }
+        forebay_core::fault::point("finish.before_commit");
         db::commit(transaction).await?;
         Ok(true)
-    }
-
-    /// Puts a running execution back into the queue, to go on with the task that was interrupted: tasks that
-    /// ended well or were skipped stay so, the others are as if they had not begun. `false` when it is not
-    /// running.
-    ///
-    /// # Errors
-    /// Only `Internal` and `Unavailable`.
-    pub async fn requeue_execution(&self, id: ExecutionId) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let done = db::query(
-            "update executions set status = 'QUEUED', started_at = null where id = $1 and status = 'RUNNING'",
-        )
-        .bind(id.to_string())
-        .execute(&mut *transaction)
-        .await
-        .map_err(db::error)?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        for sql in [
-            "update task_executions set status = 'QUEUED', message = null, started_at = null, finished_at = null
-             where execution_id = $1 and status not in ('SUCCESS', 'SKIPPED')",
-            "update step_executions
-             set status = 'QUEUED', message = null, row_count = 0, receipt = null, started_at = null, finished_at = null
-             where execution_id = $1 and task_id in (
-                 select task_id from task_executions where execution_id = $1 and status = 'QUEUED'
-             )",
-        ] {
-            db::query(sql).bind(id.to_string()).execute(&mut *transaction).await.map_err(db::error)?;
-        }
-        db::commit(transaction).await?;
-        Ok(true)
-    }
-
-    /// The executions that are running; right after a start of the server, those that were interrupted.
-    ///
-    /// # Errors
-    /// Only `Internal` and `Unavailable`.
-    pub async fn interrupted_executions(&self) -> Result<Vec<Execution>> {
-        let rows = db::query("select * from executions where status = 'RUNNING' order by queued_at, seq")
-            .fetch_all(self.read())
-            .await
-            .map_err(db::error)?;
-        rows.iter().map(read_execution).collect()
     }
 
     /// # Errors
@@ -297,39 +179,7 @@ impl Store {
         live(&mut connection, job).await
     }
 
-    /// The tasks of an execution with their steps, in order.
-    ///
-    /// # Errors
-    /// Only `Internal` and `Unavailable`.
-    pub async fn task_executions(&self, execution: ExecutionId) -> Result<Vec<TaskExecution>> {
-        // One transaction, so that tasks and steps are of one moment.
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
-        let tasks =
-            db::query("select * from task_executions where execution_id = $1 order by position, task_id")
-                .bind(execution.to_string())
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(db::error)?;
-        let steps =
-            db::query("select * from step_executions where execution_id = $1 order by task_id, position")
-                .bind(execution.to_string())
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(db::error)?;
-        db::commit(transaction).await?;
-        let mut steps_by_task: HashMap<TaskId, Vec<StepExecution>> = HashMap::new();
-        for row in &steps {
-            steps_by_task.entry(db::id(row, "task_id")?).or_default().push(read_step(row)?);
-        }
-        let mut told = Vec::with_capacity(tasks.len());
-        for row in &tasks {
-            let task_id = db::id(row, "task_id")?;
-            told.push(read_task(row, task_id, steps_by_task.remove(&task_id).unwrap_or_default())?);
-        }
-        Ok(told)
-    }
-
-    fn spec(&self, id: ExecutionId, row: &Row) -> Result<String> {
+    pub(crate) fn spec(&self, id: ExecutionId, row: &Row) -> Result<String> {
         let text = self.secrets().open(place(&id.to_string()), db::get(row, "sealed_spec")?)?;
         String::from_utf8(text).map_err(Error::internal)
     }
@@ -392,48 +242,62 @@ pub(crate) async fn live(connection: &mut Connection, job: DataJobId) -> Result<
     row.as_ref().map(read_execution).transpose()
 }
 
-async fn insert_task(connection: &mut Connection, execution: &str, task: &TaskExecution) -> Result<()> {
-    db::query(
-        "insert into task_executions
-            (execution_id, task_id, name, kind, position, status, message, started_at, finished_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+/// Ends an execution in a transaction of the caller, as [`Store::finish_execution`] does.
+pub(crate) async fn finish(
+    connection: &mut Connection,
+    id: ExecutionId,
+    status: Status,
+    message: Option<&str>,
+    now: Timestamp,
+) -> Result<bool> {
+    // What becomes of tasks and steps that were running, and of those that were not begun.
+    let (running, queued) = match status {
+        Status::Success => (Status::Success, Status::Skipped),
+        Status::Fail => (Status::Fail, Status::Skipped),
+        Status::Cancel => (Status::Cancel, Status::Cancel),
+        Status::Skipped => (Status::Skipped, Status::Skipped),
+        Status::Queued | Status::Running => {
+            return Err(Error::internal(format!("an execution cannot end as {}", status.as_str())));
+        }
+    };
+    // An engine's error may repeat whatever it was given.
+    let longest = settings::read(connection).await?.log_message_bytes();
+    let message = message.map(|message| cut(message, longest).into_owned());
+    let done = db::query(
+        "update executions
+         set status = $2, message = $3, finished_at = $4, sealed_spec = null, lease_until = null, not_before = null
+         where id = $1 and status in ('QUEUED', 'RUNNING')",
     )
-    .bind(execution)
-    .bind(task.task_id.to_string())
-    .bind(task.name.as_str())
-    .bind(task.kind.as_str())
-    .bind(task.position)
-    .bind(task.status.as_str())
-    .bind(task.message.as_deref())
-    .bind(task.started_at.map(Timestamp::as_millis))
-    .bind(task.finished_at.map(Timestamp::as_millis))
+    .bind(id.to_string())
+    .bind(status.as_str())
+    .bind(message)
+    .bind(now.as_millis())
     .execute(&mut *connection)
     .await
     .map_err(db::error)?;
-    for step in &task.steps {
-        db::query(
-            "insert into step_executions
-                (execution_id, task_id, position, name, status, message, row_count, receipt, started_at, finished_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        )
-        .bind(execution)
-        .bind(task.task_id.to_string())
-        .bind(i64::from(step.position))
-        .bind(step.name.as_str())
-        .bind(step.status.as_str())
-        .bind(step.message.as_deref())
-        .bind(db::integer(step.rows))
-        .bind(step.receipt.as_ref().map(db::to_json).transpose()?)
-        .bind(step.started_at.map(Timestamp::as_millis))
-        .bind(step.finished_at.map(Timestamp::as_millis))
-        .execute(&mut *connection)
-        .await
-        .map_err(db::error)?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
     }
-    Ok(())
+    totals::count_end(connection, status).await?;
+    for sql in [
+        "update task_executions set status = case status when 'RUNNING' then $2 else $3 end, finished_at = $4
+         where execution_id = $1 and status in ('QUEUED', 'RUNNING')",
+        "update step_executions set status = case status when 'RUNNING' then $2 else $3 end, finished_at = $4
+         where execution_id = $1 and status in ('QUEUED', 'RUNNING')",
+    ] {
+        db::query(sql)
+            .bind(id.to_string())
+            .bind(running.as_str())
+            .bind(queued.as_str())
+            .bind(now.as_millis())
+            .execute(&mut *connection)
+            .await
+            .map_err(db::error)?;
+    }
+    Ok(true)
 }
 
-fn read_execution(row: &Row) -> Result<Execution> {
+pub(crate) fn read_execution(row: &Row) -> Result<Execution> {
     Ok(Execution {
         id: db::id(row, "id")?,
         pool_id: db::id(row, "pool_id")?,
@@ -445,36 +309,16 @@ fn read_execution(row: &Row) -> Result<Execution> {
         queued_at: db::time(row, "queued_at")?,
         started_at: db::optional_time(row, "started_at")?,
         finished_at: db::optional_time(row, "finished_at")?,
+        priority: db::word(row, "priority")?,
+        source_host: db::get(row, "source_host")?,
+        attempt: small(row, "attempt")?,
+        interruptions: small(row, "interruptions")?,
+        requeued_because: db::get(row, "requeued_because")?,
+        not_before: db::optional_time(row, "not_before")?,
+        canceled_by: db::get(row, "canceled_by")?,
     })
 }
 
-fn read_task(row: &Row, task_id: TaskId, steps: Vec<StepExecution>) -> Result<TaskExecution> {
-    Ok(TaskExecution {
-        task_id,
-        name: db::get(row, "name")?,
-        kind: db::get(row, "kind")?,
-        position: db::get(row, "position")?,
-        status: db::word(row, "status")?,
-        message: db::get(row, "message")?,
-        started_at: db::optional_time(row, "started_at")?,
-        finished_at: db::optional_time(row, "finished_at")?,
-        steps,
-    })
-}
-
-fn read_step(row: &Row) -> Result<StepExecution> {
-    let receipt = match db::get::<Option<&str>>(row, "receipt")? {
-        Some(_) => Some(db::json::<Receipt>(row, "receipt")?),
-        None => None,
-    };
-    Ok(StepExecution {
-        position: u32::try_from(db::get::<i64>(row, "position")?).map_err(Error::internal)?,
-        name: db::get(row, "name")?,
-        status: db::word(row, "status")?,
-        message: db::get(row, "message")?,
-        rows: db::count(row, "row_count")?,
-        receipt,
-        started_at: db::optional_time(row, "started_at")?,
-        finished_at: db::optional_time(row, "finished_at")?,
-    })
+fn small(row: &Row, column: &str) -> Result<u32> {
+    u32::try_from(db::get::<i64>(row, column)?).map_err(Error::internal)
 }

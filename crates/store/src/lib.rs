@@ -2,19 +2,29 @@
 //! all metadata SQL and keeps secrets sealed; it knows no rule of the engine beyond what the schema can say.
 
 mod access;
+mod backup;
+mod claims;
 mod connections;
 mod db;
 mod events;
 mod executions;
 mod jobs;
+mod log_budget;
 mod logs;
 mod models;
 mod parameters;
 mod pools;
+mod queue;
+mod retention;
+mod schedule_runs;
+mod schedules;
 mod secrets;
+mod settings;
+mod task_executions;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,9 +32,14 @@ use std::sync::Arc;
 use forebay_core::{Error, Result};
 
 pub use crate::access::KeyKind;
+pub use crate::claims::{Claimed, Held, Requeue};
+pub use crate::totals::{LiveExecutions, Totals};
 
 use crate::db::Pool;
 use crate::secrets::Secrets;
+
+/// The name of the database file.
+const DATABASE: &str = "metadata.db";
 
 /// The metadata database. Cloning gives another handle on the same one.
 #[derive(Clone)]
@@ -46,7 +61,7 @@ impl Store {
     /// `Unavailable` when the folder or database cannot be opened, or when the key is missing or is not the one
     /// the database was written with.
     pub async fn open(dir: &Path) -> Result<Self> {
-        let database = dir.join("metadata.db");
+        let database = dir.join(DATABASE);
         let secrets = match database.try_exists() {
             Ok(true) => Secrets::read(dir)?,
             Ok(false) => Secrets::read_or_make(dir)?,

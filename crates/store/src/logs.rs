@@ -85,6 +85,29 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// The store's own message in an execution's log. There is at most one: a later one takes its place.
+pub(crate) async fn note(
+    connection: &mut Connection,
+    execution: ExecutionId,
+    at: Timestamp,
+    code: &str,
+    text: &str,
+) -> Result<()> {
+    // The execution's own id names it, since no message of a run has that.
+    db::query(
+        "insert into log_messages (id, execution_id, at, level, code, text) values ($1, $1, $2, 'WARNING', $3, $4)
+         on conflict (id) do update set at = excluded.at, code = excluded.code, text = excluded.text",
+    )
+    .bind(execution.to_string())
+    .bind(at.as_millis())
+    .bind(code)
+    .bind(text)
+    .execute(connection)
+    .await
+    .map_err(db::error)?;
+    Ok(())
+}
+
 fn log_message(row: &Row) -> Result<LogMessage> {
     Ok(LogMessage {
         id: db::id(row, "id")?,

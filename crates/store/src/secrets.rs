@@ -19,6 +19,7 @@ const CHECK_TEXT: &[u8] = b"forebay";
 
 /// Seals and opens. It has no `Debug`: it holds the key.
 pub(crate) struct Secrets {
+    key: [u8; KEY_LENGTH],
     cipher: Aes256Gcm,
 }
 
@@ -65,6 +66,15 @@ impl Secrets {
         }
     }
 
+    /// Writes the key into a folder that has none, for a copy of the installation.
+    pub(crate) fn write(&self, dir: &Path) -> Result<()> {
+        let path = dir.join(KEY_FILE);
+        make_file(&path, &self.key).map_err(|error| {
+            tracing::error!(%error, "the key file cannot be written");
+            unavailable(format!("the key file {} cannot be written", path.display()))
+        })
+    }
+
     /// Checks that the database was written with this key; a new database takes it.
     pub(crate) async fn check(&self, pool: &Pool) -> Result<()> {
         db::query("insert into secret_check (id, sealed_text) values (1, $1) on conflict do nothing")
@@ -108,7 +118,7 @@ impl Secrets {
     }
 
     fn new(key: [u8; KEY_LENGTH]) -> Self {
-        Self { cipher: Aes256Gcm::new(&key.into()) }
+        Self { key, cipher: Aes256Gcm::new(&key.into()) }
     }
 
     fn from_file(path: &Path, bytes: &[u8]) -> Result<Self> {

@@ -1,8 +1,14 @@
 //! The store as its callers see it, in memory and in a folder.
 
 mod access;
+mod backup;
+mod claims;
 mod executions;
+mod queue;
+mod retention;
+mod schedules;
 mod secrets;
+mod settings;
 mod setup;
 mod upgrades;
 
@@ -29,10 +35,11 @@ use forebay_core::parameter::{
     DynamicOperation, DynamicValue, Parameter, ParameterOrigin, ParameterType, Visibility,
 };
 use forebay_core::pool::DataPool;
+use forebay_core::queue::Limits;
 use forebay_core::secret::Secret;
 use forebay_core::{Error, Timestamp};
 
-use crate::{KeyKind, Store};
+use crate::{Claimed, KeyKind, Requeue, Store};
 
 const SPEC: &str = r#"{"password":"spec-hunter2"}"#;
 
@@ -122,18 +129,19 @@ fn new_parameter(pool: DataPoolId, task: Option<TaskId>, placeholder: &str) -> P
 }
 
 fn new_execution(job: &DataJob, queued_at: i64) -> Execution {
-    Execution {
-        id: ExecutionId::random(),
-        pool_id: job.pool_id,
-        job_id: job.id,
-        mode: ExtractionMode::Delta,
-        status: Status::Queued,
-        message: None,
-        started_by: Subject::User(UserId::random()),
-        queued_at: at(queued_at),
-        started_at: None,
-        finished_at: None,
-    }
+    let by = Subject::User(UserId::random());
+    Execution::queued(job.pool_id, job.id, ExtractionMode::Delta, by, at(queued_at))
+}
+
+/// Claims the execution that is next, whatever its pool.
+async fn claim_next(store: &Store, now: i64) -> Option<Claimed> {
+    let limits = Limits { running: 9, per_pool: 9, per_source: 9 };
+    let id = store.front_of_queue(at(now)).await.unwrap().next(limits, false, at(now))?;
+    store.claim_execution(id, at(now), at(now + 30)).await.unwrap()
+}
+
+fn requeue(now: i64) -> Requeue {
+    Requeue { because: "why".to_owned(), attempt: 1, interruptions: 1, not_before: None, at: at(now) }
 }
 
 fn new_task_execution(position: i64, status: Status) -> TaskExecution {

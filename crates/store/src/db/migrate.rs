@@ -28,8 +28,11 @@ pub(crate) async fn file(pool: &Pool, path: &Path) -> Result<()> {
             copy_to(pool, &copy).await?;
             tracing::info!(copy = %copy.display(), "the metadata is upgraded; a copy of it as it was is kept");
         }
+        forebay_core::fault::point("migration.before");
     }
-    run(pool).await
+    run(pool).await?;
+    forebay_core::fault::point("migration.after");
+    Ok(())
 }
 
 /// Migrates a database without a copy.
@@ -44,6 +47,35 @@ pub(crate) async fn run(pool: &Pool) -> Result<()> {
         },
         other => Error::internal(other),
     })
+}
+
+/// Lets the file shrink from now on: pages that retention has emptied go back to the file system a few at a
+/// time. Done once for each file, since it rewrites it; a large one that an earlier version made is left alone,
+/// and its empty pages are used again and never given back.
+pub(crate) async fn shrinkable(pool: &Pool) -> Result<()> {
+    const LARGEST_BYTES: u64 = 256 * 1024 * 1024;
+    let number = async |sql: &'static str| {
+        let row = super::query(sql).fetch_one(pool).await.map_err(super::error)?;
+        row.try_get::<i64, _>(0)
+            .map(|number| u64::try_from(number).unwrap_or_default())
+            .map_err(Error::internal)
+    };
+    if number("pragma auto_vacuum").await? != 0 {
+        return Ok(());
+    }
+    if number("pragma page_count").await? * number("pragma page_size").await? > LARGEST_BYTES {
+        tracing::info!("the metadata was made by an earlier version and is large: its file does not shrink");
+        return Ok(());
+    }
+    // One connection: the wish holds for the rewriting alone.
+    let mut connection = pool.acquire().await.map_err(super::error)?;
+    for sql in ["pragma auto_vacuum = incremental", "vacuum"] {
+        if let Err(error) = super::query(sql).execute(&mut *connection).await {
+            tracing::warn!(%error, "the metadata cannot be rewritten; its file does not shrink");
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The newest schema this version knows.

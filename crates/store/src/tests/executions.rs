@@ -19,7 +19,7 @@ async fn a_second_live_execution_is_refused() {
         }
     };
     refused("queued").await;
-    store.claim_execution(at(12), 1).await.unwrap().unwrap();
+    claim_next(&store, 12).await.unwrap();
     refused("running").await;
     assert_eq!(store.live_execution(job.id).await.unwrap().unwrap().id, first.id);
     assert!(store.finish_execution(first.id, Status::Success, None, at(13)).await.unwrap());
@@ -55,36 +55,6 @@ async fn an_idempotency_key_gives_the_execution_it_was_seen_with() {
 }
 
 #[tokio::test]
-async fn the_oldest_is_claimed_first_within_the_limit() {
-    let (store, pool) = store_with_pool().await;
-    let mut executions = Vec::new();
-    for queued_at in [30, 10, 20, 20] {
-        let job = new_job(pool.id, None);
-        store.create_data_job(&job).await.unwrap();
-        let execution = new_execution(&job, queued_at);
-        store.start_execution(&execution, &[], SPEC, None).await.unwrap();
-        executions.push(execution.id);
-    }
-    assert!(store.claim_execution(at(40), 0).await.unwrap().is_none());
-    let (claimed, spec) = store.claim_execution(at(40), 2).await.unwrap().unwrap();
-    assert_eq!(
-        (claimed.id, claimed.status, claimed.started_at),
-        (executions[1], Status::Running, Some(at(40)))
-    );
-    assert_eq!(spec, SPEC);
-    assert_eq!(store.claim_execution(at(41), 2).await.unwrap().unwrap().0.id, executions[2]);
-    assert!(store.claim_execution(at(42), 2).await.unwrap().is_none());
-    let running: Vec<_> =
-        store.interrupted_executions().await.unwrap().iter().map(|execution| execution.id).collect();
-    assert_eq!(running, [executions[1], executions[2]]);
-    store.finish_execution(executions[1], Status::Fail, None, at(43)).await.unwrap();
-    assert_eq!(store.claim_execution(at(44), 2).await.unwrap().unwrap().0.id, executions[3]);
-    assert!(store.requeue_execution(executions[2]).await.unwrap());
-    assert!(!store.requeue_execution(executions[2]).await.unwrap());
-    assert_eq!(store.claim_execution(at(45), 2).await.unwrap().unwrap().0.id, executions[2]);
-}
-
-#[tokio::test]
 async fn the_first_end_of_an_execution_stands() {
     for (end, running, queued) in [
         (Status::Fail, Status::Fail, Status::Skipped),
@@ -95,7 +65,7 @@ async fn the_first_end_of_an_execution_stands() {
         let execution = new_execution(&job, 10);
         let tasks: Vec<_> = (0..3).map(|position| new_task_execution(position, Status::Queued)).collect();
         store.start_execution(&execution, &tasks, SPEC, None).await.unwrap();
-        store.claim_execution(at(11), 1).await.unwrap().unwrap();
+        claim_next(&store, 11).await.unwrap();
         let [done, begun, _] = [tasks[0].task_id, tasks[1].task_id, tasks[2].task_id];
         let events = [
             (at(12), Event::TaskStarted { task: done }),
@@ -133,8 +103,8 @@ async fn the_first_end_of_an_execution_stands() {
         assert_eq!((told[1].steps[0].status, told[1].steps[0].finished_at), (running, Some(at(20))));
         assert_eq!(told[0].finished_at, Some(at(13)));
         assert_eq!(store.log_messages(execution.id, None, &[], 10, 0).await.unwrap().1, 1);
-        assert!(store.claim_execution(at(24), 9).await.unwrap().is_none());
-        assert!(!store.requeue_execution(execution.id).await.unwrap());
+        assert!(claim_next(&store, 24).await.is_none());
+        assert!(store.claim_execution(execution.id, at(24), at(54)).await.unwrap().is_none());
     }
     let (store, job) = store_with_job().await;
     let execution = new_execution(&job, 10);
@@ -162,7 +132,7 @@ async fn events_tell_tasks_steps_and_logs() {
     let tasks = [planned.clone(), disabled];
     store.start_execution(&execution, &tasks, SPEC, None).await.unwrap();
     assert_eq!(store.task_executions(execution.id).await.unwrap(), tasks);
-    store.claim_execution(at(11), 1).await.unwrap().unwrap();
+    claim_next(&store, 11).await.unwrap();
 
     let task = planned.task_id;
     let log = |level, text: &str| Event::Log {
@@ -222,10 +192,6 @@ async fn events_tell_tasks_steps_and_logs() {
     assert_eq!(texts(None, loud, 10, 0).await, expect(&["third", "second"], 2));
     assert_eq!(texts(Some(task), loud, 10, 0).await, expect(&["second"], 1));
 
-    assert!(store.requeue_execution(execution.id).await.unwrap());
-    let told = store.task_executions(execution.id).await.unwrap();
-    assert_eq!(told.iter().map(|task| task.status).collect::<Vec<_>>(), [Status::Queued, Status::Skipped]);
-    assert!(told[0].steps.iter().all(|step| step.status == Status::Queued && step.rows == 0));
     is_not_found(store.apply_events(ExecutionId::random(), &events).await);
     is_not_found(store.execution(ExecutionId::random()).await);
 }
@@ -247,26 +213,9 @@ async fn of_many_starts_and_claims_at_once_one_wins() {
     let mut claims = tokio::task::JoinSet::new();
     for now in 0..8 {
         let store = store.clone();
-        claims.spawn(async move { store.claim_execution(at(now), 8).await.unwrap().is_some() });
+        claims.spawn(async move { claim_next(&store, now).await.is_some() });
     }
     assert_eq!(claims.join_all().await.into_iter().filter(|claimed| *claimed).count(), 1);
-}
-
-#[tokio::test]
-async fn an_execution_whose_spec_does_not_open_fails_and_lets_the_next_run() {
-    let (store, job) = store_with_job().await;
-    let other_job = new_job(job.pool_id, None);
-    store.create_data_job(&other_job).await.unwrap();
-    let (broken, good) = (new_execution(&job, 10), new_execution(&other_job, 11));
-    store.start_execution(&broken, &[], SPEC, None).await.unwrap();
-    store.start_execution(&good, &[], SPEC, None).await.unwrap();
-    crate::db::query("update executions set sealed_spec = x'00' where id = $1")
-        .bind(broken.id.to_string())
-        .execute(store.write())
-        .await
-        .unwrap();
-    assert_eq!(store.claim_execution(at(12), 1).await.unwrap().unwrap().0.id, good.id);
-    assert_eq!(store.execution(broken.id).await.unwrap().status, Status::Fail);
 }
 
 #[tokio::test]
@@ -281,39 +230,4 @@ async fn a_job_with_a_live_execution_stays() {
     assert_eq!(store.find_data_job(job.id).await.unwrap(), job);
     store.delete_data_job(job.pool_id, job.id).await.unwrap();
     is_not_found(store.find_data_job(job.id).await);
-}
-
-#[tokio::test]
-async fn an_execution_put_back_goes_on_with_the_task_that_was_interrupted() {
-    let (store, job) = store_with_job().await;
-    let execution = new_execution(&job, 10);
-    let tasks: Vec<_> = (0..4).map(|position| new_task_execution(position, Status::Queued)).collect();
-    let [done, skipped, interrupted, later] =
-        [tasks[0].task_id, tasks[1].task_id, tasks[2].task_id, tasks[3].task_id];
-    store.start_execution(&execution, &tasks, SPEC, None).await.unwrap();
-    store.claim_execution(at(11), 1).await.unwrap().unwrap();
-    let finished = |task, status| Event::TaskFinished { task, status, message: Some("m".to_owned()) };
-    let step = |task, status| Event::StepFinished { task, step: 0, status, message: None, receipt: None };
-    let begun = |task| Event::StepStarted { task, step: 0, name: "s".to_owned() };
-    let events = [
-        Event::TaskStarted { task: done },
-        begun(done),
-        step(done, Status::Success),
-        finished(done, Status::Success),
-        Event::TaskStarted { task: skipped },
-        finished(skipped, Status::Skipped),
-        Event::TaskStarted { task: interrupted },
-        begun(interrupted),
-        step(interrupted, Status::Success),
-        finished(interrupted, Status::Cancel),
-        finished(later, Status::Cancel),
-    ];
-    let events: Vec<_> = events.into_iter().map(|event| (at(12), event)).collect();
-    store.apply_events(execution.id, &events).await.unwrap();
-    assert!(store.requeue_execution(execution.id).await.unwrap());
-    let told = store.task_executions(execution.id).await.unwrap();
-    let ends: Vec<Status> = told.iter().map(|task| task.status).collect();
-    assert_eq!(ends, [Status::Success, Status::Skipped, Status::Queued, Status::Queued]);
-    assert_eq!((told[0].steps[0].status, told[2].steps[0].status), (Status::Success, Status::Queued));
-    assert_eq!((told[0].started_at, told[2].started_at), (Some(at(12)), None));
 }

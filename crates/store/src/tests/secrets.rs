@@ -29,7 +29,7 @@ async fn secrets_are_not_in_the_files_as_plain_text() {
     check(dir.path());
     let store = Store::open(dir.path()).await.unwrap();
     assert_eq!(store.data_connection(pool.id, connection.id).await.unwrap(), connection);
-    assert_eq!(store.claim_execution(at(11), 1).await.unwrap().unwrap().1, SPEC);
+    assert_eq!(claim_next(&store, 11).await.unwrap().spec.as_deref(), Some(SPEC));
 }
 
 #[tokio::test]

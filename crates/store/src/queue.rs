@@ -1,0 +1,99 @@
+//! What waits and what runs, in few columns. What is next and why another one waits is decided in
+//! `forebay_core::queue`, not here.
+
+use std::collections::HashMap;
+
+use forebay_core::id::DataPoolId;
+use forebay_core::queue::{Queue, Running, Waiting};
+use forebay_core::{Result, Timestamp};
+
+use crate::Store;
+use crate::db::{self, Connection, Row};
+
+/// The first of each group of a pool that can be told apart by what it waits for. The rest of a group comes after
+/// it by every rule, so ten thousand of them cost one look at an index.
+pub(crate) const FIRST_OF_EACH_GROUP: &str = "
+    select id, pool_id, source_host, priority, attempt, queued_at, seq, not_before from executions
+    where seq in (
+        select min(seq) from executions
+        where status = 'QUEUED' and (not_before is null or not_before <= $1)
+        group by pool_id, priority, source_host, attempt
+    )";
+
+pub(crate) const ALL_THAT_WAIT: &str = "
+    select id, pool_id, source_host, priority, attempt, queued_at, seq, not_before from executions
+    where status = 'QUEUED'";
+
+impl Store {
+    /// What may be next: of all that waits, the first of each group, and what runs.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn front_of_queue(&self, now: Timestamp) -> Result<Queue> {
+        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let rows = db::query(FIRST_OF_EACH_GROUP)
+            .bind(now.as_millis())
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(db::error)?;
+        let queue = read_queue(&rows, &mut transaction).await?;
+        db::commit(transaction).await?;
+        Ok(queue)
+    }
+
+    /// All that waits and what runs.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn whole_queue(&self) -> Result<Queue> {
+        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let rows = db::query(ALL_THAT_WAIT).fetch_all(&mut *transaction).await.map_err(db::error)?;
+        let queue = read_queue(&rows, &mut transaction).await?;
+        db::commit(transaction).await?;
+        Ok(queue)
+    }
+}
+
+async fn read_queue(waiting: &[Row], connection: &mut Connection) -> Result<Queue> {
+    let waiting = waiting.iter().map(read_waiting).collect::<Result<_>>()?;
+    let rows = db::query("select pool_id, source_host, attempt from executions where status = 'RUNNING'")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(db::error)?;
+    let running = rows.iter().map(read_running).collect::<Result<_>>()?;
+    let rows = db::query("select id, last_claim from data_pools where last_claim > 0")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(db::error)?;
+    let mut turns: HashMap<DataPoolId, u64> = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        turns.insert(db::id(row, "id")?, db::count(row, "last_claim")?);
+    }
+    Ok(Queue { waiting, running, turns })
+}
+
+fn read_waiting(row: &Row) -> Result<Waiting> {
+    Ok(Waiting {
+        id: db::id(row, "id")?,
+        pool: db::id(row, "pool_id")?,
+        source_host: db::get(row, "source_host")?,
+        priority: db::word(row, "priority")?,
+        runs_alone: runs_alone(row)?,
+        queued_at: db::time(row, "queued_at")?,
+        place: db::count(row, "seq")?,
+        not_before: db::optional_time(row, "not_before")?,
+    })
+}
+
+fn read_running(row: &Row) -> Result<Running> {
+    Ok(Running {
+        pool: db::id(row, "pool_id")?,
+        source_host: db::get(row, "source_host")?,
+        runs_alone: runs_alone(row)?,
+    })
+}
+
+/// As `Execution::is_suspect`.
+fn runs_alone(row: &Row) -> Result<bool> {
+    Ok(db::get::<i64>(row, "attempt")? > 1)
+}
