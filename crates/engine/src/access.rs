@@ -20,7 +20,12 @@ impl Engine {
     ) -> Result<BTreeSet<Permission>> {
         match caller.role {
             Role::Admin => Ok(Permission::ALL.into_iter().collect()),
-            Role::Member => self.store().permissions(caller.subject, pool).await,
+            Role::Member => {
+                let mut held = self.store().permissions(caller.subject, pool).await?;
+                // It is about no pool: whoever has nothing else must not learn that this one is there.
+                held.remove(&Permission::Metrics);
+                Ok(held)
+            }
         }
     }
 
@@ -64,6 +69,19 @@ impl Engine {
             Err(Error::not_found(Kind::DataPool, pool))
         } else {
             Err(Error::Forbidden(needed))
+        }
+    }
+
+    /// Refuses everybody who may not read the figures of the server.
+    pub(crate) async fn may_read_figures(&self, caller: &Caller) -> Result<()> {
+        match caller.role {
+            Role::Admin => Ok(()),
+            Role::Member => {
+                match self.store().is_granted_on_service(caller.subject, Permission::Metrics).await? {
+                    true => Ok(()),
+                    false => Err(Error::Forbidden(Needed::Metrics)),
+                }
+            }
         }
     }
 

@@ -127,7 +127,7 @@ impl Engine {
         self.pool_with(caller, Permission::Edit, pool).await?;
         let connection = self.store().data_connection(pool, connection).await?;
         let config = self.allowed(connection.config)?;
-        self.0.plane.check(&config).await.map_err(source_error)
+        self.0.plane.check(pool, &config).await.map_err(source_error)
     }
 
     /// The tables a connection offers.
@@ -143,7 +143,7 @@ impl Engine {
         self.pool_with(caller, Permission::View, pool).await?;
         let connection = self.store().data_connection(pool, connection).await?;
         let config = self.allowed(connection.config)?;
-        self.0.plane.discover(&config).await.map_err(source_error)
+        self.0.plane.discover(pool, &config).await.map_err(source_error)
     }
 
     /// The configuration with its path resolved, if it lies below a folder that may be read.

@@ -2,7 +2,9 @@
 
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
+use forebay_core::execution::Execution;
 use forebay_core::id::{DataConnectionId, DataPoolId};
+use forebay_core::plane::Damage;
 use forebay_core::pool::{connection_schema, global_schema};
 use forebay_core::source::{SourceError, SourceErrorKind};
 use forebay_core::stop::Stop;
@@ -21,6 +23,21 @@ impl Engine {
     pub async fn tables(&self, caller: &Caller, pool: DataPoolId) -> Result<Vec<PoolTable>> {
         self.pool_with(caller, Permission::View, pool).await?;
         self.0.plane.tables(pool).await.map_err(warehouse_error)
+    }
+
+    /// What was found damaged in a pool's files, with the executions whose rows may be missing since: those that
+    /// ended well after the last moment of which everything is there. Running their jobs again brings the rows.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn damages(&self, caller: &Caller, pool: DataPoolId) -> Result<Vec<(Damage, Vec<Execution>)>> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        let mut told = Vec::new();
+        for damage in self.0.plane.damages(pool).await.map_err(warehouse_error)? {
+            let affected = self.store().succeeded_since(pool, damage.last_good).await?;
+            told.push((damage, affected));
+        }
+        Ok(told)
     }
 
     /// Answers a read-only query. Unqualified names are looked up in the connection's schema, then
@@ -86,7 +103,7 @@ pub(crate) fn warehouse_error(error: WarehouseError) -> Error {
         WarehouseErrorKind::Invalid | WarehouseErrorKind::Drift | WarehouseErrorKind::Canceled => {
             Error::Refused { message: error.message }
         }
-        WarehouseErrorKind::Conflict => Error::Conflict { reason: error.message },
+        WarehouseErrorKind::Conflict | WarehouseErrorKind::Stale => Error::Conflict { reason: error.message },
         WarehouseErrorKind::Unavailable => Error::Unavailable { what: error.message },
         WarehouseErrorKind::Internal => Error::internal(error),
     }

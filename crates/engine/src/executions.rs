@@ -2,9 +2,12 @@
 
 use forebay_core::access::Caller;
 use forebay_core::error::{Error, Kind, Result};
-use forebay_core::execution::{Execution, ExtractionMode, LogLevel, LogMessage, Status, TaskExecution};
+use forebay_core::execution::{
+    Execution, ExtractionMode, LogLevel, LogMessage, Priority, Status, TaskExecution,
+};
 use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId, TaskId};
 
+use crate::spec::source_host;
 use crate::{Changed, Engine};
 
 /// What a caller wants run.
@@ -14,6 +17,7 @@ pub struct StartExecution {
     pub selection: Selection,
     /// The same key for the same job gives the same execution.
     pub idempotency_key: Option<String>,
+    pub priority: Priority,
 }
 
 /// The tasks to run, kind by kind; `None` means all that are enabled.
@@ -36,7 +40,7 @@ impl Engine {
     /// Queues an execution of a job. It is QUEUED when this returns.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`, `Invalid` for a selection, `ExecutionIsLive`.
+    /// `NotFound`, `Forbidden`, `Invalid` for a selection, `ExecutionIsLive`, `InsufficientStorage`.
     pub async fn start_execution(
         &self,
         caller: &Caller,
@@ -53,19 +57,11 @@ impl Engine {
         {
             return Ok(earlier);
         }
-        let execution = Execution {
-            id: ExecutionId::random(),
-            pool_id: pool,
-            job_id: job.id,
-            mode: start.mode,
-            status: Status::Queued,
-            message: None,
-            started_by: caller.subject,
-            queued_at: self.now(),
-            started_at: None,
-            finished_at: None,
-        };
+        self.disk_has_room()?;
+        let mut execution = Execution::queued(pool, job.id, start.mode, caller.subject, self.now());
+        execution.priority = start.priority;
         let frozen = self.freeze(&job, &execution, &start.selection).await?;
+        execution.source_host = source_host(&frozen.spec);
         let spec = serde_json::to_string(&frozen.spec).map_err(Error::internal)?;
         let execution = self.store().start_execution(&execution, &frozen.tasks, &spec, key).await?;
         self.0.wake.notify_one();
@@ -130,7 +126,8 @@ impl Engine {
         self.store().log_messages(execution.id, task, levels, limit, page).await
     }
 
-    /// Asks for the end of an execution. One that has ended already stays as it is.
+    /// Asks for the end of an execution. It is final: what runs is stopped, what waits ends at once, and neither
+    /// begins again. One that has ended already stays as it is.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
@@ -142,9 +139,19 @@ impl Engine {
             Some(running) => {
                 running.canceled_by.get_or_insert_with(|| caller.name.clone());
                 running.stop.request();
+                // So that a kill of the server does not forget it. Asked for it is in any case.
+                if let Err(error) = self.store().note_cancel(id, caller.name.as_str()).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(execution.id = %id, error, "a cancel cannot be recorded before the end");
+                }
             }
             None => {
-                let text = format!("canceled by {} before it began", caller.name);
+                let text = match self.store().execution(id).await? {
+                    Execution { attempt: 1, interruptions: 0, status: Status::Queued, .. } => {
+                        format!("canceled by {} before it began", caller.name)
+                    }
+                    _ => format!("canceled by {}", caller.name),
+                };
                 if self.store().finish_execution(id, Status::Cancel, Some(&text), self.now()).await? {
                     self.changed(id);
                 }

@@ -106,9 +106,14 @@ impl Engine {
     }
 
     /// # Errors
-    /// `NotFound`, `Forbidden`, `ExecutionIsLive`.
+    /// `NotFound`, `Forbidden`, `ExecutionIsLive`, `Conflict` while a schedule runs it.
     pub async fn delete_data_job(&self, caller: &Caller, pool: DataPoolId, job: DataJobId) -> Result<()> {
         self.pool_with(caller, Permission::Edit, pool).await?;
+        if let Some(name) = self.store().schedule_with_job(pool, job).await? {
+            let reason =
+                format!("the schedule `{name}` runs this data job; take it out of the schedule first");
+            return Err(Error::conflict(reason));
+        }
         self.store().delete_data_job(pool, job).await
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use forebay_core::access::{Application, Caller, Grant, Key, Role, Scope, Subject, User};
+use forebay_core::access::{Application, Caller, Grant, Key, Permission, Role, Scope, Subject, User};
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{ApplicationId, DataPoolId, KeyId, UserId};
 use forebay_core::name::Name;
@@ -186,6 +186,10 @@ impl Engine {
         Self::administrator(caller)?;
         self.subject_exists(grant.subject).await?;
         if let Scope::Pool(pool) = grant.scope {
+            if grant.permissions.contains(&Permission::Metrics) {
+                let text = "METRICS is about the whole server; grant it for all pools";
+                return Err(Error::invalid("permissions", text));
+            }
             self.store().data_pool(pool).await?;
         }
         self.store().set_grant(grant).await

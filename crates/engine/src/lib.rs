@@ -4,16 +4,26 @@
 //! a warehouse itself: it is handed a [`DataPlane`] that does.
 
 mod access;
+mod backup;
 mod connections;
 mod data;
+mod disk;
 mod dispatch;
 mod executions;
+mod health;
+mod janitor;
 mod jobs;
 mod keys;
+mod metrics;
 mod models;
 mod parameters;
-mod plane;
 mod pools;
+mod queue;
+mod rescuer;
+mod run;
+mod scheduler;
+mod schedules;
+mod settings;
 mod spec;
 mod tasks;
 #[cfg(test)]
@@ -22,18 +32,25 @@ mod tests;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use forebay_core::Timestamp;
+use forebay_core::execution::Claim;
 use forebay_core::id::ExecutionId;
 use forebay_core::name::Name;
+use forebay_core::plane::DataPlane;
 use forebay_core::stop::StopHandle;
 use forebay_store::Store;
 use tokio::sync::{Mutex, Notify, broadcast};
 
+pub use backup::{Backup, BackupName, BackupState, Restored, restore};
 pub use connections::NewConnection;
+pub use disk::{Disk, DiskState, Space};
 pub use executions::{Selection, StartExecution, TaskSelection};
+pub use health::Check;
 pub use keys::{FirstKey, NewKey};
-pub use plane::DataPlane;
+pub use metrics::Figures;
+pub use schedules::{Preview, SaveSchedule};
 pub use tasks::NewTask;
 
 /// Tells the time. Tests turn their own.
@@ -46,8 +63,16 @@ pub trait Clock: Send + Sync {
 pub struct Settings {
     /// SQLite databases and files of connections must lie below one of these folders.
     pub file_roots: Vec<PathBuf>,
+    /// Where backups are made.
+    pub backup_dir: PathBuf,
     /// The most executions that run at a time.
     pub running_limit: usize,
+    /// The most executions of one pool that run at a time.
+    pub pool_limit: usize,
+    /// The most executions of all pools that read one source host at a time.
+    pub source_limit: usize,
+    /// How long executions may go on by themselves once the server was asked to stop.
+    pub drain: Duration,
     /// The most tables of one extraction that are read at a time.
     pub tables_at_a_time: usize,
 }
@@ -67,13 +92,21 @@ pub(crate) struct Inner {
     settings: Settings,
     /// Something may be due in the queue. Only makes the dispatcher early.
     wake: Notify,
-    /// What runs now. Claiming, cancelling and putting back hold it, so none can overtake the other.
+    /// What runs now. Claiming, cancelling, ending and putting back hold it, so none can overtake the other.
     live: Mutex<HashMap<ExecutionId, Live>>,
+    queue: queue::SeenQueue,
     changes: broadcast::Sender<Changed>,
+    backups: backup::Backups,
+    disk: disk::DiskWatch,
+    dispatching: health::Dispatching,
+    scheduling: scheduler::Scheduling,
+    /// Something may be older than the settings keep. Only makes the janitor early.
+    tidy: Notify,
 }
 
 /// An execution that runs now.
 pub(crate) struct Live {
+    claim: Claim,
     stop: StopHandle,
     /// Who asked for its end first; `None` when nobody did, so that a stop of the server is no cancel.
     canceled_by: Option<Name>,
@@ -81,7 +114,13 @@ pub(crate) struct Live {
 
 impl Engine {
     #[must_use]
-    pub fn new(store: Store, plane: Arc<dyn DataPlane>, clock: Arc<dyn Clock>, settings: Settings) -> Self {
+    pub fn new(
+        store: Store,
+        plane: Arc<dyn DataPlane>,
+        clock: Arc<dyn Clock>,
+        disk: Arc<dyn Disk>,
+        settings: Settings,
+    ) -> Self {
         let (changes, _) = broadcast::channel(1024);
         Self(Arc::new(Inner {
             store,
@@ -90,7 +129,13 @@ impl Engine {
             settings,
             wake: Notify::new(),
             live: Mutex::new(HashMap::new()),
+            queue: queue::SeenQueue::default(),
             changes,
+            backups: backup::Backups::default(),
+            disk: disk::DiskWatch::new(disk),
+            dispatching: health::Dispatching::default(),
+            scheduling: scheduler::Scheduling::default(),
+            tidy: Notify::new(),
         }))
     }
 

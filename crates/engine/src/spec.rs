@@ -1,5 +1,6 @@
 //! Freezes a job: everything an execution needs, as it is now.
 
+use forebay_core::connection::ConnectionConfig;
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{Execution, Status, TaskExecution};
 use forebay_core::id::ModelTableId;
@@ -7,7 +8,7 @@ use forebay_core::job::{Activation, DataJob, TableChoice, Task, TaskKind};
 use forebay_core::model::DataModel;
 use forebay_core::parameter::Parameter;
 use forebay_core::spec::{
-    ExecutionSpec, ExtractionSpec, ModelLoadSpec, NamedSchema, ParameterSpec, TaskSpec, Work,
+    ExecutionSpec, ExtractionSpec, ModelLoadSpec, NamedSchema, ParameterSpec, RetryPolicy, TaskSpec, Work,
 };
 
 use crate::Engine;
@@ -52,6 +53,7 @@ impl Engine {
                 name: task.name.to_string(),
                 work,
                 parameters: parameter_specs(&own, &pool_parameters),
+                retry: RetryPolicy::default(),
             });
         }
         let schemas = self
@@ -104,6 +106,7 @@ impl Engine {
                     pseudonymisation: connection.pseudonymisation,
                     tables,
                     parallel: self.0.settings.tables_at_a_time,
+                    done: Vec::new(),
                 }))
             }
             TaskKind::Transformation(statement) => {
@@ -131,10 +134,24 @@ impl Engine {
                     tables: model.tables,
                     foreign_keys: model.foreign_keys,
                     only,
+                    versions_kept: self.store().settings().await?.model_versions_kept(),
                 }))
             }
         })
     }
+}
+
+/// `host:port` of the server that the extractions read: all of a job read the same one.
+pub(crate) fn source_host(spec: &ExecutionSpec) -> Option<String> {
+    spec.tasks.iter().find_map(|task| match &task.work {
+        Work::Extraction(extraction) => match &extraction.config {
+            ConnectionConfig::Postgresql(config) => {
+                Some(format!("{}:{}", config.host.to_lowercase(), config.port))
+            }
+            ConnectionConfig::Sqlite(_) | ConnectionConfig::Files(_) => None,
+        },
+        Work::Transformation { .. } | Work::DataModelLoad(_) => None,
+    })
 }
 
 /// A selection may only name tasks of the job, so that a typing error does not run nothing in silence.

@@ -1,12 +1,19 @@
 //! The engine as its callers see it: a store in memory, a data plane that does as it is told, and a
 //! clock that the test turns.
 
+mod backup;
+mod damages;
 mod deletions;
+mod disk;
 mod edits;
 mod executions;
 mod house;
+mod janitor;
+mod losses;
 mod permissions;
 mod plane;
+mod queue;
+mod schedules;
 mod secrets;
 mod specs;
 mod stops;

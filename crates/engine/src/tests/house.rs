@@ -1,6 +1,7 @@
 //! What every test needs: an engine, somebody who may do everything, and a pool with a job.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use forebay_core::Timestamp;
 use forebay_core::access::{Caller, Grant, Permission, Role, Scope, Subject};
 use forebay_core::connection::{ConnectionConfig, HashAlgorithm, PostgresqlConfig, SslMode};
 use forebay_core::error::{Error, Result};
-use forebay_core::execution::{Execution, ExtractionMode, Status};
+use forebay_core::execution::{Execution, ExtractionMode, Priority, Status};
 use forebay_core::extraction::{ColumnChoice, SourceTableName, TableExtraction};
 use forebay_core::id::{
     DataConnectionId, DataJobId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId,
@@ -17,11 +18,13 @@ use forebay_core::id::{
 use forebay_core::job::{Activation, DataJob, Task, TaskKind};
 use forebay_core::model::ModelTable;
 use forebay_core::name::{Identifier, Name};
+use forebay_core::queue::Limits;
 use forebay_core::secret::Secret;
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_store::{KeyKind, Store};
 use tokio::task::JoinHandle;
 
+use super::disk::TestDisk;
 use super::plane::FakePlane;
 use crate::{Clock, Engine, NewConnection, NewTask, Selection, Settings, StartExecution};
 
@@ -94,7 +97,12 @@ pub(super) fn model_table(text: &str, connection: Option<DataConnectionId>) -> M
 }
 
 pub(super) fn full() -> StartExecution {
-    StartExecution { mode: ExtractionMode::Full, selection: Selection::default(), idempotency_key: None }
+    StartExecution {
+        mode: ExtractionMode::Full,
+        selection: Selection::default(),
+        idempotency_key: None,
+        priority: Priority::Normal,
+    }
 }
 
 pub(super) fn is_not_found<T: std::fmt::Debug>(result: Result<T>) {
@@ -117,10 +125,11 @@ pub(super) struct House {
     pub(super) store: Store,
     pub(super) plane: Arc<FakePlane>,
     pub(super) clock: Arc<TestClock>,
+    pub(super) disk: Arc<TestDisk>,
     pub(super) admin: Caller,
     pub(super) pool: DataPoolId,
     pub(super) connection: DataConnectionId,
-    running_limit: usize,
+    limits: Limits,
 }
 
 /// A dispatcher that runs.
@@ -156,24 +165,40 @@ impl House {
         Self::with_limit(4).await
     }
 
-    pub(super) async fn with_limit(running_limit: usize) -> Self {
-        let store = Store::in_memory().await.unwrap();
+    pub(super) async fn with_limit(running: usize) -> Self {
+        Self::with_limits(Limits { running, per_pool: running, per_source: running }).await
+    }
+
+    pub(super) async fn with_limits(limits: Limits) -> Self {
+        Self::with_store(Store::in_memory().await.unwrap(), limits).await
+    }
+
+    /// A house whose metadata lies in a folder.
+    pub(super) async fn in_folder(dir: &Path) -> Self {
+        let store = Store::open(dir).await.unwrap();
+        Self::with_store(store, Limits { running: 4, per_pool: 4, per_source: 4 }).await
+    }
+
+    async fn with_store(store: Store, limits: Limits) -> Self {
         let plane = Arc::new(FakePlane::default());
         let clock = Arc::new(TestClock(AtomicI64::new(1_000)));
-        let engine = engine(&store, &plane, &clock, running_limit);
+        let disk = Arc::new(TestDisk::default());
+        let engine = engine(&store, &plane, &clock, &disk, limits);
         let first = engine.first_start().await.unwrap().unwrap();
         let admin = engine.caller_by_key(first.secret.expose(), KeyKind::User).await.unwrap();
         let pool = engine.create_data_pool(&admin, name("Purchasing"), None).await.unwrap().id;
         let connection = engine.create_data_connection(&admin, pool, postgres("hunter2")).await.unwrap().id;
-        Self { engine, store, plane, clock, admin, pool, connection, running_limit }
+        Self { engine, store, plane, clock, disk, admin, pool, connection, limits }
     }
 
     /// The same data with an engine that has just been started.
     pub(super) fn restarted(&self) -> Self {
-        let engine = engine(&self.store, &self.plane, &self.clock, self.running_limit);
+        let engine = engine(&self.store, &self.plane, &self.clock, &self.disk, self.limits);
+        let disk = Arc::clone(&self.disk);
         let (store, plane, clock) = (self.store.clone(), Arc::clone(&self.plane), Arc::clone(&self.clock));
-        let (pool, connection, running_limit) = (self.pool, self.connection, self.running_limit);
-        Self { engine, store, plane, clock, admin: self.admin.clone(), pool, connection, running_limit }
+        let (pool, connection, limits) = (self.pool, self.connection, self.limits);
+        let admin = self.admin.clone();
+        Self { engine, store, plane, clock, disk, admin, pool, connection, limits }
     }
 
     pub(super) fn dispatch(&self) -> Dispatcher {
@@ -251,6 +276,31 @@ impl House {
         Caller { subject, name: user.name, role: user.role }
     }
 
+    /// Takes away what a member may do in a scope.
+    pub(super) async fn revoke(&self, member: &Caller, scope: Scope) {
+        let grant = Grant { subject: member.subject, scope, permissions: BTreeSet::new() };
+        self.engine.set_grant(&self.admin, &grant).await.unwrap();
+    }
+
+    pub(super) async fn delete(&self, member: &Caller) {
+        let Subject::User(id) = member.subject else { panic!("{member:?} is no user") };
+        self.engine.delete_user(&self.admin, id).await.unwrap();
+    }
+
+    /// Waits until an execution waits for this, and gives the text.
+    pub(super) async fn waits_for(&self, id: ExecutionId, reason: &str) -> String {
+        let waiting = async {
+            loop {
+                let waits = self.engine.waits_for(&self.execution(id).await).await.unwrap();
+                if let Some(waits) = waits.filter(|waits| format!("{:?}", waits.reason) == reason) {
+                    return waits.text;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(BOUND, waiting).await.expect("the execution waits for that")
+    }
+
     /// Another pool with a connection, to take ids from.
     pub(super) async fn other_pool(&self) -> (DataPoolId, DataConnectionId) {
         let pool = self.engine.create_data_pool(&self.admin, name("Sales"), None).await.unwrap().id;
@@ -259,8 +309,22 @@ impl House {
     }
 }
 
-fn engine(store: &Store, plane: &Arc<FakePlane>, clock: &Arc<TestClock>, running_limit: usize) -> Engine {
-    let settings = Settings { file_roots: Vec::new(), running_limit, tables_at_a_time: 3 };
-    let (plane, clock) = (Arc::clone(plane), Arc::clone(clock));
-    Engine::new(store.clone(), plane, clock, settings)
+fn engine(
+    store: &Store,
+    plane: &Arc<FakePlane>,
+    clock: &Arc<TestClock>,
+    disk: &Arc<TestDisk>,
+    limits: Limits,
+) -> Engine {
+    let settings = Settings {
+        file_roots: Vec::new(),
+        backup_dir: plane.backup_dir(),
+        running_limit: limits.running,
+        pool_limit: limits.per_pool,
+        source_limit: limits.per_source,
+        drain: Duration::ZERO,
+        tables_at_a_time: 3,
+    };
+    let (plane, clock, disk) = (Arc::clone(plane), Arc::clone(clock), Arc::clone(disk));
+    Engine::new(store.clone(), plane, clock, disk, settings)
 }

@@ -1,15 +1,18 @@
 //! A data plane that does as it is told.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow_schema::Schema;
 use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
-use forebay_core::event::{Event, EventSink, Outcome};
+use forebay_core::event::{Event, EventSink, Loss, Outcome};
+use forebay_core::execution::Claim;
 use forebay_core::id::{DataJobId, DataPoolId};
 use forebay_core::name::Identifier;
+use forebay_core::plane::{Damage, DataPlane, Workers};
 use forebay_core::pool::global_schema;
 use forebay_core::source::{SourceError, SourceTable};
 use forebay_core::spec::ExecutionSpec;
@@ -18,8 +21,6 @@ use forebay_core::warehouse::{
     PoolTable, PoolTableKind, Query, Rows, WarehouseError, WarehouseErrorKind, WarehouseTable,
 };
 use tokio::sync::{Semaphore, watch};
-
-use crate::DataPlane;
 
 /// What a run of a job does, after it has told its events.
 #[derive(Clone, Debug)]
@@ -33,11 +34,16 @@ pub(super) enum Act {
     /// Goes on until the gate opens, whatever is asked for.
     UntilGate,
     Panic,
+    /// Ends as if its worker had gone away.
+    Lose(Loss),
+    /// The same, once the gate opens.
+    LoseAtGate(Loss),
 }
 
 pub(super) struct FakePlane {
     acts: Mutex<HashMap<DataJobId, (Vec<Event>, Act)>>,
     ran: Mutex<Vec<ExecutionSpec>>,
+    claims: Mutex<Vec<Claim>>,
     begun: watch::Sender<usize>,
     stopped: watch::Sender<usize>,
     running: AtomicUsize,
@@ -45,6 +51,9 @@ pub(super) struct FakePlane {
     gate: Semaphore,
     removed: Mutex<Vec<DataPoolId>>,
     refuses_to_remove: AtomicBool,
+    pub(super) damages: Mutex<Vec<Damage>>,
+    /// Where copies of pools are made.
+    copies: tempfile::TempDir,
 }
 
 impl Default for FakePlane {
@@ -52,6 +61,7 @@ impl Default for FakePlane {
         Self {
             acts: Mutex::default(),
             ran: Mutex::default(),
+            claims: Mutex::default(),
             begun: watch::channel(0).0,
             stopped: watch::channel(0).0,
             running: AtomicUsize::new(0),
@@ -59,6 +69,8 @@ impl Default for FakePlane {
             gate: Semaphore::new(0),
             removed: Mutex::default(),
             refuses_to_remove: AtomicBool::new(false),
+            damages: Mutex::default(),
+            copies: tempfile::tempdir().unwrap(),
         }
     }
 }
@@ -72,6 +84,11 @@ impl FakePlane {
         self.acts.lock().unwrap().insert(job, (events, act));
     }
 
+    /// Where the engine's backups are.
+    pub(super) fn backup_dir(&self) -> PathBuf {
+        self.copies.path().join("backups")
+    }
+
     /// Lets that many runs through the gate.
     pub(super) fn open_gate(&self, runs: usize) {
         self.gate.add_permits(runs);
@@ -80,6 +97,11 @@ impl FakePlane {
     /// The specs that were run, in order.
     pub(super) fn ran(&self) -> Vec<ExecutionSpec> {
         self.ran.lock().unwrap().clone()
+    }
+
+    /// The claims they were run under.
+    pub(super) fn claims(&self) -> Vec<Claim> {
+        self.claims.lock().unwrap().clone()
     }
 
     pub(super) fn most_running(&self) -> usize {
@@ -135,8 +157,9 @@ impl Drop for Running<'_> {
 
 #[async_trait]
 impl DataPlane for FakePlane {
-    async fn run(&self, spec: &ExecutionSpec, events: &dyn EventSink, stop: &Stop) -> Outcome {
+    async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome {
         let _running = Running::new(self);
+        self.claims.lock().unwrap().push(claim);
         self.ran.lock().unwrap().push(spec.clone());
         let act = self.acts.lock().unwrap().get(&spec.job_id).cloned();
         let (told, act) = act.unwrap_or((Vec::new(), Act::Succeed));
@@ -155,6 +178,11 @@ impl DataPlane for FakePlane {
             }
             Act::UntilGate => self.pass_gate().await,
             Act::Panic => panic!("as told"),
+            Act::Lose(loss) => Outcome::Lost(loss),
+            Act::LoseAtGate(loss) => {
+                self.pass_gate().await;
+                Outcome::Lost(loss)
+            }
         }
     }
 
@@ -176,11 +204,26 @@ impl DataPlane for FakePlane {
         Ok(())
     }
 
-    async fn check(&self, _: &ConnectionConfig) -> Result<(), SourceError> {
+    async fn backup(&self, pool: DataPoolId) -> Result<PathBuf, WarehouseError> {
+        let copy = self.copies.path().join(pool.to_string());
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::write(copy.join("pool.duckdb"), pool.to_string()).unwrap();
+        Ok(copy)
+    }
+
+    async fn check(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<(), SourceError> {
         Ok(())
     }
 
-    async fn discover(&self, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
+    async fn discover(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
         Ok(Vec::new())
+    }
+
+    async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
+        Ok(self.damages.lock().unwrap().clone())
+    }
+
+    fn workers(&self) -> Workers {
+        Workers::default()
     }
 }

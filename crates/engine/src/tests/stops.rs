@@ -3,8 +3,9 @@
 use forebay_core::event::Event;
 use forebay_core::execution::Status;
 use forebay_core::job::TaskKind;
+use forebay_core::spec::{ExecutionSpec, Work};
 
-use super::house::House;
+use super::house::{House, table};
 use super::plane::Act;
 
 #[tokio::test]
@@ -18,9 +19,12 @@ async fn a_stop_of_the_server_is_no_cancel_and_the_next_start_goes_on() {
     dispatcher.stop().await;
     let waiting = house.execution(started.id).await;
     assert_eq!((waiting.status, waiting.started_at, waiting.message), (Status::Queued, None, None));
+    assert_eq!((waiting.attempt, waiting.interruptions), (1, 1), "no attempt is burnt");
     assert_eq!(house.tasks(started.id).await, [Status::Queued]);
     let log = house.log(started.id).await;
     assert_eq!(log[0].0, "EXECUTION_REQUEUED");
+    assert!(log[0].1.contains("the server was stopped"), "{log:?}");
+    assert_eq!(waiting.requeued_because, Some(log[0].1.clone()));
 
     let house = house.restarted();
     house.plane.act(job.id, Act::Succeed);
@@ -28,6 +32,8 @@ async fn a_stop_of_the_server_is_no_cancel_and_the_next_start_goes_on() {
     assert_eq!(house.ended(started.id).await.status, Status::Success);
     let [first, second] = house.plane.ran().try_into().unwrap();
     assert_eq!(first, second);
+    let [first, second] = house.plane.claims().try_into().unwrap();
+    assert!(first.job == job.id && second.job == job.id && first.number < second.number);
     dispatcher.stop().await;
 }
 
@@ -119,7 +125,7 @@ async fn a_stop_lets_a_run_that_is_past_it_end_well() {
 }
 
 #[tokio::test]
-async fn after_a_crash_what_ran_is_failed_with_the_reason_and_what_waited_runs() {
+async fn after_a_crash_what_ran_goes_on_and_what_waited_runs() {
     let house = House::with_limit(1).await;
     let (running, waiting) = (house.job("running").await, house.job("waiting").await);
     house.plane.act(running.id, Act::UntilStopped);
@@ -130,15 +136,68 @@ async fn after_a_crash_what_ran_is_failed_with_the_reason_and_what_waited_runs()
     assert_eq!(house.execution(ran.id).await.status, Status::Running);
 
     let house = house.restarted();
-    let dispatcher = house.dispatch();
-    let failed = house.ended(ran.id).await;
-    assert_eq!(failed.status, Status::Fail);
-    assert!(failed.message.unwrap().contains("the server stopped while"));
-    assert_eq!(house.log(ran.id).await.last().unwrap().0, "EXECUTION_INTERRUPTED");
-    assert_eq!(house.ended(waited.id).await.status, Status::Success);
-    // The job is free again.
     house.plane.act(running.id, Act::Succeed);
-    let again = house.start(running.id).await;
-    assert_eq!(house.ended(again.id).await.status, Status::Success);
+    let dispatcher = house.dispatch();
+    let ended = house.ended(ran.id).await;
+    assert_eq!((ended.status, ended.attempt, ended.interruptions), (Status::Success, 1, 1));
+    let log = house.log(ran.id).await;
+    assert_eq!(log[0].0, "EXECUTION_REQUEUED");
+    assert!(log[0].1.contains("the server ended while this execution ran"), "{log:?}");
+    assert_eq!(house.ended(waited.id).await.status, Status::Success);
+    dispatcher.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancel_that_a_crash_overtook_stands() {
+    let house = House::new().await;
+    let job = house.job("a").await;
+    house.plane.act(job.id, Act::UntilStoppedAndGate);
+    let dispatcher = house.dispatch();
+    let started = house.start(job.id).await;
+    house.plane.begun(1).await;
+    let told = house.engine.cancel_execution(&house.admin, started.id).await.unwrap();
+    assert_eq!(told.canceled_by.as_deref(), Some("Administrator"));
+    dispatcher.kill().await;
+    let house = house.restarted();
+    let dispatcher = house.dispatch();
+    let ended = house.ended(started.id).await;
+    assert_eq!((ended.status, ended.message.as_deref()), (Status::Cancel, Some("canceled by Administrator")));
+    assert_eq!(house.plane.ran().len(), 1);
+    dispatcher.stop().await;
+}
+
+#[tokio::test]
+async fn tables_that_were_loaded_before_an_interruption_are_not_read_again() {
+    let house = House::new().await;
+    let job = house.empty_job("a").await;
+    let tables = ["one", "two", "three"].map(table).to_vec();
+    let task = house.task(&job, "Extract", TaskKind::Extraction(tables)).await.id;
+    let step = |step, status| {
+        let begun = Event::StepStarted { task, step, name: format!("step {step}") };
+        [begun, Event::StepFinished { task, step, status, message: None, receipt: None }]
+    };
+    let mut events = vec![Event::TaskStarted { task }];
+    events.extend(step(0, Status::Success));
+    events.extend(step(2, Status::Skipped));
+    events.push(Event::StepStarted { task, step: 1, name: "step 1".to_owned() });
+    house.plane.tell_and_act(job.id, events, Act::UntilStopped);
+    let dispatcher = house.dispatch();
+    let started = house.start(job.id).await;
+    house.plane.begun(1).await;
+    dispatcher.stop().await;
+
+    let house = house.restarted();
+    house.plane.act(job.id, Act::Succeed);
+    let dispatcher = house.dispatch();
+    house.ended(started.id).await;
+    let specs = house.plane.ran();
+    let extraction = |spec: &ExecutionSpec| match &spec.tasks[0].work {
+        Work::Extraction(extraction) => (extraction.tables.len(), extraction.done.clone()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(extraction(&specs[0]), (3, Vec::new()));
+    assert_eq!(extraction(&specs[1]), (3, vec![0, 2]));
+    let (_, tasks) = house.engine.execution(&house.admin, started.id).await.unwrap();
+    assert_eq!(tasks[0].steps[0].status, Status::Success);
     dispatcher.stop().await;
 }

@@ -1,0 +1,70 @@
+//! What a schedule must be to be saved.
+
+use forebay_core::Timestamp;
+use forebay_core::error::{Error, Kind, Result};
+use forebay_core::id::ScheduleId;
+use forebay_core::job::Activation;
+use forebay_core::schedule::{Firing, JITTER_LIMIT_SECONDS, JOBS_LIMIT, Schedule, Trigger};
+
+use crate::Engine;
+
+impl Engine {
+    /// Checks what is to be saved, and says when it fires next.
+    pub(super) async fn checked_schedule(
+        &self,
+        schedule: &Schedule,
+        now: Timestamp,
+    ) -> Result<Option<Firing>> {
+        if schedule.jobs.is_empty() || schedule.jobs.len() > JOBS_LIMIT {
+            return Err(Error::invalid("jobs", format!("must be 1 to {JOBS_LIMIT} data jobs of the pool")));
+        }
+        for job in &schedule.jobs {
+            self.store().data_job(schedule.pool_id, *job).await?;
+        }
+        if schedule.jitter_seconds > JITTER_LIMIT_SECONDS {
+            return Err(Error::invalid("jitterSeconds", format!("must be at most {JITTER_LIMIT_SECONDS}")));
+        }
+        match schedule.trigger {
+            Trigger::Time(_) => match (schedule.firing_after(now), schedule.activation) {
+                (None, _) => Err(nothing_left()),
+                (Some(_), Activation::Disabled) => Ok(None),
+                (Some(next), Activation::Enabled) => Ok(Some(next)),
+            },
+            Trigger::After(other) => {
+                self.no_circle(schedule, other).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Refuses a schedule that would follow itself, however far around.
+    async fn no_circle(&self, schedule: &Schedule, after: ScheduleId) -> Result<()> {
+        let all = self.store().schedules(schedule.pool_id).await?;
+        let mut names = vec![format!("`{}`", schedule.name)];
+        let mut other = after;
+        // Each is passed once at most, since what is stored has no circle.
+        for _ in 0..=all.len() {
+            if other == schedule.id {
+                names.push(names[0].clone());
+                let reason = format!(
+                    "would go in a circle: {}; let one of them run by a pattern",
+                    names.join(" runs after ")
+                );
+                return Err(Error::invalid("afterScheduleId", reason));
+            }
+            let Some(found) = all.iter().find(|candidate| candidate.id == other) else {
+                return Err(Error::not_found(Kind::Schedule, other));
+            };
+            names.push(format!("`{}`", found.name));
+            match found.trigger {
+                Trigger::Time(_) => return Ok(()),
+                Trigger::After(next) => other = next,
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn nothing_left() -> Error {
+    Error::invalid("pattern", "names no moment from now on; check the year and the days that months have")
+}
