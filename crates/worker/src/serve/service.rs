@@ -1,0 +1,152 @@
+//! Each call of the protocol as a call of the data plane.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use forebay_core::connection::ConnectionConfig;
+use forebay_core::name::Identifier;
+use forebay_core::plane::DataPlane;
+use forebay_core::stop::Stop;
+use forebay_core::warehouse::Query;
+use futures::FutureExt;
+use futures::stream::{self, BoxStream, StreamExt};
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::child::{self, Tether};
+use crate::protocol::rows::Replies;
+use crate::protocol::worker_server::Worker;
+use crate::protocol::{
+    BackupReply, BackupRequest, CheckReply, CheckRequest, DiscoverReply, DiscoverRequest, EndReply,
+    EndRequest, HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest, PROTOCOL, QueryReply,
+    QueryRequest, RunCommand, RunNews, TablesReply, TablesRequest, failure, tables,
+};
+use crate::serve::About;
+use crate::serve::run::{self, Running};
+
+pub(crate) struct Service {
+    plane: Arc<dyn DataPlane>,
+    about: About,
+    running: Running,
+    end: watch::Sender<bool>,
+    tether: Tether,
+}
+
+impl Service {
+    pub(crate) fn new(
+        plane: Arc<dyn DataPlane>,
+        about: About,
+        end: watch::Sender<bool>,
+        tether: Tether,
+    ) -> Self {
+        Self { plane, about, running: Running::default(), end, tether }
+    }
+}
+
+#[async_trait]
+impl Worker for Service {
+    async fn hello(&self, _: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        Ok(Response::new(HelloReply {
+            protocol: PROTOCOL,
+            forebay_version: self.about.version.clone(),
+            pool: self.about.pool.to_string(),
+            confinement: self.about.confinement.clone(),
+        }))
+    }
+
+    async fn heartbeat(&self, _: Request<HeartbeatRequest>) -> Result<Response<HeartbeatReply>, Status> {
+        let memory = child::memory();
+        Ok(Response::new(HeartbeatReply {
+            memory_bytes: memory.now,
+            peak_bytes: memory.peak,
+            executions: self.running.list(),
+        }))
+    }
+
+    type RunStream = BoxStream<'static, Result<RunNews, Status>>;
+
+    async fn run(
+        &self,
+        request: Request<Streaming<RunCommand>>,
+    ) -> Result<Response<Self::RunStream>, Status> {
+        let news = run::begin(Arc::clone(&self.plane), &self.running, request.into_inner()).await?;
+        Ok(Response::new(news))
+    }
+
+    type QueryStream = BoxStream<'static, Result<QueryReply, Status>>;
+
+    async fn query(&self, request: Request<QueryRequest>) -> Result<Response<Self::QueryStream>, Status> {
+        let request = request.into_inner();
+        let schemas: Result<Vec<Identifier>, _> =
+            request.schemas.into_iter().map(Identifier::try_from).collect();
+        let query = Query {
+            sql: request.sql,
+            schemas: schemas.map_err(|error| Status::invalid_argument(error.to_string()))?,
+            limit: usize::try_from(request.limit).unwrap_or(usize::MAX),
+        };
+        let (plane, pool) = (Arc::clone(&self.plane), self.about.pool);
+        // All of it within the stream: one that is dropped, because the call was, interrupts the statement.
+        let answer = async move { guarded(plane.query(pool, query, &Stop::never())).await };
+        let replies = stream::once(answer).flat_map(|answer| match answer {
+            Ok(answer) => stream::iter(Replies::new(answer).map(Ok)).boxed(),
+            Err(panicked) => stream::iter([Err(panicked)]).boxed(),
+        });
+        Ok(Response::new(replies.boxed()))
+    }
+
+    async fn tables(&self, _: Request<TablesRequest>) -> Result<Response<TablesReply>, Status> {
+        let (tables, failure) = match guarded(self.plane.tables(self.about.pool)).await? {
+            Ok(tables) => (tables.into_iter().map(tables::of_pool).collect(), None),
+            Err(error) => (Vec::new(), Some(failure::of_warehouse(&error))),
+        };
+        Ok(Response::new(TablesReply { tables, failure }))
+    }
+
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
+        let config = config(&request.into_inner().config)?;
+        let checked = guarded(self.plane.check(self.about.pool, &config)).await?;
+        let failure = checked.err().map(|error| failure::of_source(&error));
+        Ok(Response::new(CheckReply { failure }))
+    }
+
+    async fn discover(&self, request: Request<DiscoverRequest>) -> Result<Response<DiscoverReply>, Status> {
+        let config = config(&request.into_inner().config)?;
+        let (tables, failure) = match guarded(self.plane.discover(self.about.pool, &config)).await? {
+            Ok(tables) => (tables.into_iter().map(tables::of_source).collect(), None),
+            Err(error) => (Vec::new(), Some(failure::of_source(&error))),
+        };
+        Ok(Response::new(DiscoverReply { tables, failure }))
+    }
+
+    async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<BackupReply>, Status> {
+        use std::os::unix::ffi::OsStringExt;
+
+        let (path, failure) = match guarded(self.plane.backup(self.about.pool)).await? {
+            Ok(path) => (path.into_os_string().into_vec(), None),
+            Err(error) => (Vec::new(), Some(failure::of_warehouse(&error))),
+        };
+        Ok(Response::new(BackupReply { path, failure }))
+    }
+
+    async fn end(&self, _: Request<EndRequest>) -> Result<Response<EndReply>, Status> {
+        // Before the server can hear of it and close the connection.
+        self.tether.loosen();
+        self.end.send_replace(true);
+        Ok(Response::new(EndReply {}))
+    }
+}
+
+fn config(json: &[u8]) -> Result<ConnectionConfig, Status> {
+    // The text of the error could quote a secret.
+    serde_json::from_slice(json).map_err(|_| {
+        Status::invalid_argument("the connection's configuration cannot be read by this version")
+    })
+}
+
+/// A call that panics ends by itself: the worker and its other calls go on.
+async fn guarded<T>(call: impl Future<Output = T>) -> Result<T, Status> {
+    let panicked = |_| Status::aborted("the call ended in a panic");
+    AssertUnwindSafe(call).catch_unwind().await.map_err(panicked)
+}

@@ -1,0 +1,9 @@
+//! The server's side against real worker processes: this test program again, with a data plane that
+//! does as it is told.
+
+mod answers;
+mod child;
+mod confinement;
+mod ends;
+mod house;
+mod runs;

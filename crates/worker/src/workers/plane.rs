@@ -1,0 +1,150 @@
+//! The data plane: each call goes to the worker of its pool.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use async_trait::async_trait;
+use forebay_core::connection::ConnectionConfig;
+use forebay_core::event::{EventSink, Outcome};
+use forebay_core::execution::Claim;
+use forebay_core::id::DataPoolId;
+use forebay_core::plane::{Damage, DataPlane, Workers};
+use forebay_core::source::{SourceError, SourceErrorKind, SourceTable};
+use forebay_core::spec::ExecutionSpec;
+use forebay_core::stop::Stop;
+use forebay_core::warehouse::{PoolTable, Query, Rows, WarehouseError, WarehouseErrorKind};
+
+use crate::protocol::rows::unreadable;
+use crate::protocol::{BackupRequest, CheckRequest, DiscoverRequest, TablesRequest, failure, tables};
+use crate::workers::WorkerPlane;
+use crate::workers::calls::{self, source_error, warehouse_error};
+use crate::workers::worker::Purpose;
+
+#[async_trait]
+impl DataPlane for WorkerPlane {
+    async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome {
+        self.run_in_worker(spec, claim, events, stop).await
+    }
+
+    async fn query(&self, pool: DataPoolId, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
+        let asking = async {
+            let lease = self.lease(pool, Purpose::Question).await?;
+            calls::query(&lease, query).await
+        };
+        tokio::select! {
+            answer = asking => answer,
+            // The call is dropped, which interrupts the statement.
+            () = stop.requested() => Err(WarehouseError::new(WarehouseErrorKind::Canceled, "cancelled")),
+        }
+    }
+
+    async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError> {
+        let lease = self.lease(pool, Purpose::Question).await?;
+        let reply = match lease.client().tables(TablesRequest {}).await {
+            Ok(reply) => reply.into_inner(),
+            Err(status) => return Err(warehouse_error(&lease, status).await),
+        };
+        if let Some(failure) = reply.failure {
+            return Err(failure::to_warehouse(failure));
+        }
+        let tables: Result<_, _> = reply.tables.into_iter().map(tables::to_pool).collect();
+        tables.map_err(|error| unreadable().caused_by(error))
+    }
+
+    async fn remove(&self, pool: DataPoolId) -> Result<(), WarehouseError> {
+        let place = self.place(pool);
+        place.close("it was deleted").await;
+        let dir = self.shared.launch.pools_dir.join(pool.to_string());
+        let removed = tokio::fs::remove_dir_all(dir).await;
+        // Its place stays closed when the files stay, and is forgotten when it was never used.
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                let text = "the pool's files could not be removed";
+                Err(WarehouseError::new(WarehouseErrorKind::Internal, text).caused_by(error))
+            }
+            _ => {
+                self.pools.lock().unwrap_or_else(PoisonError::into_inner).remove(&pool);
+                Ok(())
+            }
+        }
+    }
+
+    async fn backup(&self, pool: DataPoolId) -> Result<PathBuf, WarehouseError> {
+        let lease = self.lease(pool, Purpose::Question).await?;
+        let reply = match lease.client().backup(BackupRequest {}).await {
+            Ok(reply) => reply.into_inner(),
+            Err(status) => return Err(warehouse_error(&lease, status).await),
+        };
+        match reply.failure {
+            Some(failure) => Err(failure::to_warehouse(failure)),
+            None => Ok(PathBuf::from(OsString::from_vec(reply.path))),
+        }
+    }
+
+    async fn check(&self, pool: DataPoolId, config: &ConnectionConfig) -> Result<(), SourceError> {
+        let lease = self.lease(pool, Purpose::Question).await.map_err(no_worker)?;
+        match lease.client().check(CheckRequest { config: json(config)? }).await {
+            Ok(reply) => match reply.into_inner().failure {
+                Some(failure) => Err(failure::to_source(failure)),
+                None => Ok(()),
+            },
+            Err(status) => Err(source_error(&lease, status).await),
+        }
+    }
+
+    async fn discover(
+        &self,
+        pool: DataPoolId,
+        config: &ConnectionConfig,
+    ) -> Result<Vec<SourceTable>, SourceError> {
+        let lease = self.lease(pool, Purpose::Question).await.map_err(no_worker)?;
+        let reply = match lease.client().discover(DiscoverRequest { config: json(config)? }).await {
+            Ok(reply) => reply.into_inner(),
+            Err(status) => return Err(source_error(&lease, status).await),
+        };
+        if let Some(failure) = reply.failure {
+            return Err(failure::to_source(failure));
+        }
+        let tables: Result<_, _> = reply.tables.into_iter().map(tables::to_source).collect();
+        tables.map_err(|error| no_worker(unreadable().caused_by(error)))
+    }
+
+    async fn damages(&self, pool: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
+        let dir = self.shared.launch.pools_dir.join(pool.to_string());
+        let look = Arc::clone(&self.shared.launch.damages);
+        let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+            let text = "the records of the pool's damage cannot be read";
+            WarehouseError::new(WarehouseErrorKind::Internal, text).caused_by(cause)
+        };
+        let looked =
+            tokio::task::spawn_blocking(move || look(&dir)).await.map_err(|error| failed(error.into()))?;
+        looked.map_err(|error| failed(error.into()))
+    }
+
+    fn workers(&self) -> Workers {
+        let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = pools.values().filter_map(|place| {
+            let last = place.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.as_ref().and_then(|worker| worker.status())
+        });
+        Workers {
+            live: live.collect(),
+            started: self.shared.started.load(Ordering::Relaxed),
+            lost: self.shared.lost.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn no_worker(error: WarehouseError) -> SourceError {
+    SourceError { kind: SourceErrorKind::Unreachable, message: error.message, source: error.source }
+}
+
+fn json(config: &ConnectionConfig) -> Result<Vec<u8>, SourceError> {
+    // The text of the error could quote a secret.
+    serde_json::to_vec(config).map_err(|_| {
+        SourceError::new(SourceErrorKind::Invalid, "the connection's configuration cannot be written")
+    })
+}
