@@ -3,24 +3,30 @@
 
 mod answer;
 mod auth;
+mod backups;
 mod body;
 mod connect;
 mod connections;
+mod damages;
 mod data_sources;
 mod document;
 mod executions;
 mod extractions;
 mod grants;
+mod health;
 mod jobs;
 mod keys;
 mod loads;
 mod logs;
+mod metrics;
 mod models;
 mod path;
 mod pools;
 mod problem;
 mod query;
 mod query_string;
+mod schedules;
+mod settings;
 mod tables;
 mod tasks;
 mod users;
@@ -28,11 +34,11 @@ mod variables;
 mod words;
 
 use std::convert::Infallible;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::Request;
 use axum::http::header;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use forebay_engine::Engine;
@@ -44,7 +50,9 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::document::Needs::{Administrator, Authenticated, Edit, Execute, Manage, Public, View, Watch};
+use self::document::Needs::{
+    Administrator, Authenticated, Edit, Execute, Manage, Metrics, Public, View, Watch,
+};
 use self::document::at;
 
 /// The largest request body, in bytes.
@@ -54,19 +62,23 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 pub(crate) fn router(
     engine: Engine,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static {
+    let requests = Arc::new(metrics::Requests::new());
     let router = Router::from(api())
         .fallback(answer::no_such_path)
         .layer(Extension(engine.clone()))
+        .layer(Extension(Arc::clone(&requests)))
         .layer(CatchPanicLayer::custom(answer::panicked))
         .layer(CompressionLayer::new())
         .with_state(engine);
     // Around the router and not a layer of it, which would not see the `Allow` header of a 405.
-    MapRequest::new(from_fn(answer::answer).layer(router), answer::with_plain_path)
+    MapRequest::new(from_fn_with_state(requests, answer::answer).layer(router), answer::with_plain_path)
 }
 
 fn api() -> OpenApiRouter<Engine> {
     OpenApiRouter::with_openapi(document::outline())
-        .routes(at("/health", Public, routes!(connect::health)))
+        .routes(at("/health", Public, routes!(health::health)))
+        .routes(at("/ready", Public, routes!(health::ready)))
+        .routes(at("/metrics", Metrics, routes!(metrics::metrics)))
         .routes(at("/openapi.json", Public, routes!(openapi_document)))
         .routes(at("/api/cloud", Authenticated, routes!(connect::caller)))
         .routes(at("/api/cloud/permissions", Authenticated, routes!(connect::service_permissions)))
@@ -131,18 +143,30 @@ fn contract() -> OpenApiRouter<Engine> {
 /// Forebay's own calls.
 #[rustfmt::skip]
 fn own() -> OpenApiRouter<Engine> {
-    use self::{connections, executions, grants, jobs, keys, models, query, users};
+    use self::{backups, connections, damages, executions, grants, jobs, keys, models, query, schedules, settings, users};
     OpenApiRouter::default()
         .routes(at("/pools/{poolId}/connections", View, routes!(connections::data_connections)))
         .routes(at("/pools/{poolId}/connections", Edit, routes!(connections::create_data_connection)))
         .routes(at("/pools/{poolId}/connections/{connectionId}", View, routes!(connections::data_connection)))
         .routes(at("/pools/{poolId}/connections/{connectionId}", Edit, routes!(connections::update_data_connection, connections::delete_data_connection)))
         .routes(at("/pools/{poolId}/connections/{connectionId}/test", Edit, routes!(connections::check_data_connection)))
+        .routes(at("/pools/{poolId}/damages", View, routes!(damages::damages)))
         .routes(at("/pools/{poolId}/query", View, routes!(query::query)))
         .routes(at("/pools/{poolId}/data-models", View, routes!(models::data_models)))
         .routes(at("/pools/{poolId}/data-models", Edit, routes!(models::create_data_model)))
         .routes(at("/pools/{poolId}/data-models/{dataModelId}", View, routes!(models::data_model)))
         .routes(at("/pools/{poolId}/data-models/{dataModelId}", Edit, routes!(models::delete_data_model)))
+        .routes(at("/pools/{poolId}/schedules", Watch, routes!(schedules::schedules)))
+        .routes(at("/pools/{poolId}/schedules", Manage, routes!(schedules::create_schedule)))
+        .routes(at("/pools/{poolId}/schedules/preview", Watch, routes!(schedules::preview_pattern)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}", Watch, routes!(schedules::schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}", Manage, routes!(schedules::update_schedule, schedules::delete_schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}/enable", Manage, routes!(schedules::enable_schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}/disable", Manage, routes!(schedules::disable_schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}/run", Execute, routes!(schedules::run_schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}/cancel", Execute, routes!(schedules::cancel_schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}/preview", Watch, routes!(schedules::preview_schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}/runs", Watch, routes!(schedules::schedule_runs)))
         .routes(at("/pools/{poolId}/grants", Administrator, routes!(grants::pool_grants, grants::set_pool_grant)))
         .routes(at("/grants", Administrator, routes!(grants::grants, grants::set_service_grant)))
         .routes(at("/jobs/{jobId}", Watch, routes!(jobs::find_data_job)))
@@ -150,6 +174,9 @@ fn own() -> OpenApiRouter<Engine> {
         .routes(at("/executions/{executionId}/events", Watch, routes!(executions::execution_events)))
         .routes(at("/executions/{executionId}/logs", Watch, routes!(executions::log_messages)))
         .routes(at("/executions/{executionId}/cancel", Execute, routes!(executions::cancel_execution)))
+        .routes(at("/backups", Administrator, routes!(backups::backups, backups::create_backup)))
+        .routes(at("/backups/{backupName}", Administrator, routes!(backups::backup)))
+        .routes(at("/settings", Administrator, routes!(settings::settings, settings::change_settings)))
         .routes(at("/keys", Authenticated, routes!(keys::keys, keys::create_key)))
         .routes(at("/keys/{keyId}", Authenticated, routes!(keys::delete_key)))
         .routes(at("/users", Administrator, routes!(users::users, users::create_user)))

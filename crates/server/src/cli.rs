@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 pub(crate) mod client;
 mod connection;
 mod execution;
@@ -8,6 +9,8 @@ mod job;
 mod key;
 mod pool;
 mod query;
+mod schedule;
+mod settings;
 pub(crate) mod show;
 mod user;
 
@@ -19,6 +22,8 @@ use serde_json::json;
 
 use crate::demo;
 use crate::serve::{self, Options, Server};
+use crate::telemetry::Telemetry;
+use crate::worker;
 
 /// A self-hosted data integration server.
 #[derive(Parser)]
@@ -40,6 +45,10 @@ enum Command {
         /// Where to listen.
         #[arg(long, env = "FOREBAY_LISTEN", default_value = "127.0.0.1:8080")]
         listen: String,
+        /// Where an OpenTelemetry collector takes traces over gRPC, as http://127.0.0.1:4317; none are sent
+        /// without it.
+        #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+        otlp_endpoint: Option<String>,
     },
     /// Make the data folder, an administrator and one API key, without serving.
     Init {
@@ -48,23 +57,51 @@ enum Command {
     },
     /// Make a sample source, pool and job, run the job FULL and DELTA, and go on serving.
     Demo(demo::Arguments),
+    /// Hold one pool for a server, which starts this by itself.
+    #[command(hide = true)]
+    Worker(worker::Arguments),
+    /// Make a data folder of a backup.
+    Restore(backup::RestoreArguments),
     #[command(flatten)]
     Client(client::ClientCommand),
 }
 
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let default = match arguments.command {
-        Command::Serve { .. } => "info",
-        Command::Init { .. } | Command::Demo(_) | Command::Client(_) => "warn",
+    let (default, collector) = match &arguments.command {
+        Command::Serve { otlp_endpoint, .. } => {
+            ("info", otlp_endpoint.as_deref().filter(|text| !text.is_empty()))
+        }
+        Command::Init { .. }
+        | Command::Demo(_)
+        | Command::Worker(_)
+        | Command::Restore(_)
+        | Command::Client(_) => ("warn", None),
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if let Command::Worker(arguments) = &arguments.command {
+        // It confines itself before it has a second thread, which a runtime would be.
+        return match Telemetry::begin(default, None).and_then(|_| worker::main(arguments)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        };
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(run(arguments)) {
+    let telemetry = {
+        let _runtime = runtime.enter();
+        match Telemetry::begin(default, collector) {
+            Ok(telemetry) => telemetry,
+            Err(error) => return failed(&error),
+        }
+    };
+    let ended = runtime.block_on(async {
+        let ended = run(arguments).await;
+        telemetry.end().await;
+        ended
+    });
+    match ended {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
@@ -79,7 +116,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     match arguments.command {
-        Command::Serve { options, listen } => {
+        Command::Serve { options, listen, otlp_endpoint: _ } => {
             let opened = serve::open(&options).await?;
             let first_key = opened.first_key.as_ref().map(|first| first.secret.clone());
             let server = Server::start(opened, &listen).await?;
@@ -115,7 +152,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 )?;
             }
         }
+        Command::Worker(_) => anyhow::bail!("a worker runs before there is a runtime"),
         Command::Demo(arguments) => return demo::run(arguments).await,
+        Command::Restore(arguments) => return arguments.run(json).await,
         Command::Client(command) => return command.run(json).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::show::receipts;
-use crate::serve::{self, Options, Server};
+use crate::serve::{self, Options, QueueOptions, Server, WorkerOptions};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -33,9 +33,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let options = Options {
         data_dir: dir.path().join("data"),
         file_roots: vec![dir.path().to_owned()],
+        backup_dir: None,
         running_limit: 4,
+        queue: QueueOptions::default(),
         tables_at_a_time: 2,
         memory_mib: 1024,
+        workers: WorkerOptions::default(),
     };
     let opened = serve::open(&options).await?;
     let first = opened.first_key.as_ref().context("a new data folder has a first key")?;

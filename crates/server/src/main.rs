@@ -3,8 +3,12 @@
 mod api;
 mod cli;
 mod demo;
+mod disk;
+mod pool_plane;
 mod serve;
+mod telemetry;
 mod wiring;
+mod worker;
 
 use std::process::ExitCode;
 

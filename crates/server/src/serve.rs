@@ -1,10 +1,11 @@
 //! A running server: the data folder, the engine, the dispatcher and the listener.
 
 use std::fs::File;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::ServiceExt;
@@ -12,11 +13,12 @@ use axum::extract::Request;
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_engine::{Engine, FirstKey, Settings};
 use forebay_store::Store;
-use forebay_warehouse::Limits;
+use forebay_worker::WorkerPlane;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::wiring::{LocalPlane, WallClock};
+use crate::disk::DataDisk;
+use crate::wiring::{self, WallClock};
 
 /// Where a server keeps its data, and how much it may use.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,21 +29,78 @@ pub(crate) struct Options {
     /// A folder below which connections may read SQLite databases and files; may come several times.
     #[arg(long = "file-root", env = "FOREBAY_FILE_ROOT")]
     pub(crate) file_roots: Vec<PathBuf>,
+    /// The folder that backups are made in; by default `backups` in the data folder.
+    #[arg(long, env = "FOREBAY_BACKUP_DIR")]
+    pub(crate) backup_dir: Option<PathBuf>,
     /// The most executions that run at a time.
     #[arg(long, default_value_t = 4)]
     pub(crate) running_limit: usize,
+    #[command(flatten)]
+    pub(crate) queue: QueueOptions,
     /// The most tables of one extraction that are read at a time.
     #[arg(long, default_value_t = 2)]
     pub(crate) tables_at_a_time: usize,
     /// The most memory of each pool's engine, in MiB.
     #[arg(long, default_value_t = 2048)]
     pub(crate) memory_mib: u64,
+    #[command(flatten)]
+    pub(crate) workers: WorkerOptions,
+}
+
+/// What may run beside each other, and how long it may go on when the server is asked to stop.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct QueueOptions {
+    /// The most executions of one pool that run at a time.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) pool_limit: usize,
+    /// The most executions that read one source host at a time, of all pools.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) source_limit: usize,
+    /// How long running executions may go on when the server is asked to stop, in seconds; then they are put back
+    /// into the queue for the next start.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) drain_seconds: u64,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self { pool_limit: 2, source_limit: 4, drain_seconds: 10 }
+    }
+}
+
+/// How the server deals with its workers: the processes that hold the pools, one for each pool in use.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct WorkerOptions {
+    /// How long a worker that nobody uses is kept, in seconds.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) worker_idle_seconds: u64,
+    /// After how many seconds without a sign of life a worker is killed; what it ran is run again.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) worker_silence_seconds: u64,
+    /// How long a cancelled execution may take to stop, in seconds, before its worker is killed.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=8))]
+    pub(crate) worker_stop_seconds: u64,
+    /// The most memory of each worker, in MiB; by default 1024 more than its engine may use.
+    #[arg(long)]
+    pub(crate) worker_memory_mib: Option<u64>,
+}
+
+impl Default for WorkerOptions {
+    fn default() -> Self {
+        Self {
+            worker_idle_seconds: 300,
+            worker_silence_seconds: 30,
+            worker_stop_seconds: 5,
+            worker_memory_mib: None,
+        }
+    }
 }
 
 /// An opened data folder. Its lock is held until it is dropped: two servers on one folder would
 /// open the same files.
 pub(crate) struct Opened {
     pub(crate) engine: Engine,
+    workers: Arc<WorkerPlane>,
     /// The administrator's key, at the first start only.
     pub(crate) first_key: Option<FirstKey>,
     _lock: File,
@@ -56,17 +115,25 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
     let store = Store::open(dir)
         .await
         .with_context(|| format!("the metadata in {} cannot be opened", dir.display()))?;
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    let limits = Limits { threads, memory_bytes: options.memory_mib * 1024 * 1024 };
-    let plane = Arc::new(LocalPlane::new(&dir.join("pools"), limits));
+    let workers = Arc::new(wiring::workers(options, dir)?);
     let settings = Settings {
+        backup_dir: options.backup_dir.clone().unwrap_or_else(|| dir.join("backups")),
         file_roots: options.file_roots.clone(),
         running_limit: options.running_limit.max(1),
+        pool_limit: options.queue.pool_limit.max(1),
+        source_limit: options.queue.source_limit.max(1),
+        drain: Duration::from_secs(options.queue.drain_seconds),
         tables_at_a_time: options.tables_at_a_time.max(1),
     };
-    let engine = Engine::new(store, plane, Arc::new(WallClock), settings);
+    let engine = Engine::new(
+        store,
+        Arc::clone(&workers) as _,
+        Arc::new(WallClock),
+        Arc::new(DataDisk::new(dir)),
+        settings,
+    );
     let first_key = engine.first_start().await?;
-    Ok(Opened { engine, first_key, _lock: lock })
+    Ok(Opened { engine, workers, first_key, _lock: lock })
 }
 
 fn lock(dir: &Path) -> anyhow::Result<File> {
@@ -83,6 +150,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     stop: StopHandle,
     dispatcher: JoinHandle<forebay_core::Result<()>>,
+    keeper: JoinHandle<()>,
+    scheduler: JoinHandle<forebay_core::Result<()>>,
     listener: TcpListener,
     opened: Opened,
 }
@@ -95,26 +164,44 @@ impl Server {
         let address = listener.local_addr()?;
         let (stop, stopped) = Stop::new();
         let engine = opened.engine.clone();
+        let keeper = tokio::spawn({
+            let (engine, stopped) = (engine.clone(), stopped.clone());
+            async move { engine.keep_house(stopped).await }
+        });
+        let scheduler = tokio::spawn({
+            let (engine, stopped) = (engine.clone(), stopped.clone());
+            async move { engine.run_schedules(stopped).await }
+        });
         let dispatcher = tokio::spawn(async move { engine.dispatch(stopped).await });
-        Ok(Self { address, stop, dispatcher, listener, opened })
+        Ok(Self { address, stop, dispatcher, keeper, scheduler, listener, opened })
     }
 
     /// Answers until `until` resolves; then what runs is stopped and waited for.
     pub(crate) async fn serve(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { stop, mut dispatcher, listener, opened, .. } = self;
+        let Self { stop, mut dispatcher, keeper, mut scheduler, listener, opened, .. } = self;
         let service = crate::api::router(opened.engine.clone());
         let service = ServiceExt::<Request>::into_make_service(service);
         // Not the graceful kind: a client that follows an execution would hold the server up.
+        let mut serving = std::pin::pin!(axum::serve(listener, service).into_future());
         tokio::select! {
-            served = axum::serve(listener, service) => served?,
+            served = &mut serving => return Ok(served?),
             // A server that runs nothing must not look alive.
-            ended = &mut dispatcher => ended?.context("the queue of executions cannot be read")?,
-            () = until => {
-                stop.request();
-                dispatcher.await??;
-            }
+            ended = &mut dispatcher => return ended?.context("the queue of executions cannot be read"),
+            ended = &mut scheduler => return ended?.context("the schedules cannot be run"),
+            () = until => stop.request(),
         }
-        Ok(())
+        let ended = async {
+            scheduler.await??;
+            dispatcher.await??;
+            keeper.await?;
+            opened.workers.stop().await;
+            anyhow::Ok(())
+        };
+        // What still runs is watched and can be cancelled to its end.
+        tokio::select! {
+            served = &mut serving => Ok(served?),
+            ended = ended => ended,
+        }
     }
 }
 

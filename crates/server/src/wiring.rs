@@ -1,25 +1,21 @@
-//! The one place that names every concrete type: which store, which warehouse, which sources, and
-//! that jobs run in this process.
+//! The one place that names the concrete types of the control plane: which clock, and that pools are
+//! served by workers that are child processes of this binary.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use forebay_core::Timestamp;
-use forebay_core::connection::ConnectionConfig;
-use forebay_core::event::{EventSink, Outcome};
-use forebay_core::id::DataPoolId;
-use forebay_core::pool::global_schema;
-use forebay_core::source::{SourceError, SourceTable};
-use forebay_core::spec::ExecutionSpec;
-use forebay_core::stop::Stop;
-use forebay_core::warehouse::{PoolTable, Query, Rows, Warehouse, WarehouseError, WarehouseErrorKind};
-use forebay_engine::{Clock, DataPlane};
-use forebay_warehouse::{DuckDb, Limits};
-use tokio::sync::{Mutex, OnceCell};
-use tokio::task::JoinError;
+use forebay_core::plane::Damage;
+use forebay_engine::Clock;
+use forebay_worker::{Launch, Patience, WorkerPlane};
+
+use crate::serve::Options;
+use crate::worker::Means;
+
+/// What a worker may hold beside its engine when nothing else is said, in MiB: batches on their way,
+/// threads and the program.
+const BESIDE_ENGINE_MIB: u64 = 1024;
 
 /// The clock on the wall.
 pub(crate) struct WallClock;
@@ -31,81 +27,50 @@ impl Clock for WallClock {
     }
 }
 
-/// Runs jobs in this process: one DuckDB file for each pool, opened once.
-pub(crate) struct LocalPlane {
-    /// Holds a folder for each pool.
-    dir: PathBuf,
-    limits: Limits,
-    /// A pool's file must never be opened twice: whoever comes second waits for the first.
-    open: Mutex<HashMap<DataPoolId, Arc<OnceCell<Arc<DuckDb>>>>>,
+/// The workers of a server. Those that a killed server left on the same data are ended.
+pub(crate) fn workers(options: &Options, data_dir: &Path) -> std::io::Result<WorkerPlane> {
+    let data_dir = std::fs::canonicalize(data_dir)?;
+    let workers = &options.workers;
+    let memory_mib =
+        workers.worker_memory_mib.unwrap_or(options.memory_mib.saturating_add(BESIDE_ENGINE_MIB));
+    let means = Means {
+        file_roots: options.file_roots.clone(),
+        threads: std::thread::available_parallelism().map_or(2, usize::from),
+        engine_memory_mib: options.memory_mib,
+        memory_mib,
+    };
+    let launch = Launch {
+        program: program()?,
+        arguments: Arc::new(move |pool, dir| means.to_arguments(pool, dir)),
+        pools_dir: data_dir.join("pools"),
+        notes_dir: data_dir.join("workers"),
+        damages: Arc::new(damages),
+        memory_bytes: Some(memory_mib.saturating_mul(1024 * 1024)),
+    };
+    let patience = Patience {
+        idle: Duration::from_secs(workers.worker_idle_seconds),
+        silence: Duration::from_secs(workers.worker_silence_seconds),
+        stop: Duration::from_secs(workers.worker_stop_seconds),
+        ..Patience::default()
+    };
+    Ok(WorkerPlane::new(launch, patience))
 }
 
-impl LocalPlane {
-    pub(crate) fn new(dir: &Path, limits: Limits) -> Self {
-        Self { dir: dir.to_owned(), limits, open: Mutex::new(HashMap::new()) }
-    }
-
-    async fn warehouse(&self, pool: DataPoolId) -> Result<Arc<DuckDb>, WarehouseError> {
-        let cell = Arc::clone(self.open.lock().await.entry(pool).or_default());
-        if let Some(warehouse) = cell.get() {
-            return Ok(Arc::clone(warehouse));
-        }
-        let (dir, limits) = (self.dir.join(pool.to_string()), self.limits.clone());
-        // A task of its own: a caller that goes away must not leave a half-opened file to the next one.
-        let opening = tokio::spawn(async move {
-            let open = || async {
-                let work = move || DuckDb::open(&dir, &global_schema(pool), limits);
-                tokio::task::spawn_blocking(work).await.map_err(not_opened)?
-            };
-            cell.get_or_try_init(open).await.cloned()
-        });
-        opening.await.map_err(not_opened)?
-    }
+/// What the warehouse found damaged in a pool's folder. It looks at files alone.
+fn damages(dir: &Path) -> std::io::Result<Vec<Damage>> {
+    let found = match forebay_warehouse::Damage::recorded(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        found => found?,
+    };
+    let told = |damage: forebay_warehouse::Damage| Damage {
+        quarantined: damage.quarantined,
+        last_good: damage.last_good,
+    };
+    Ok(found.into_iter().map(told).collect())
 }
 
-fn not_opened(error: JoinError) -> WarehouseError {
-    let text = "the warehouse could not be opened";
-    WarehouseError::new(WarehouseErrorKind::Internal, text).caused_by(error)
-}
-
-#[async_trait]
-impl DataPlane for LocalPlane {
-    async fn run(&self, spec: &ExecutionSpec, events: &dyn EventSink, stop: &Stop) -> Outcome {
-        match self.warehouse(spec.pool_id).await {
-            Ok(warehouse) => {
-                forebay_runner::run(spec, &forebay_sources::open, &*warehouse, events, stop).await
-            }
-            Err(error) => {
-                tracing::error!(data_pool.id = %spec.pool_id, error = &error as &dyn std::error::Error, "a warehouse cannot be opened");
-                Outcome::Failed(error.message)
-            }
-        }
-    }
-
-    async fn query(&self, pool: DataPoolId, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
-        self.warehouse(pool).await?.query(query, stop).await
-    }
-
-    async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError> {
-        self.warehouse(pool).await?.tables().await
-    }
-
-    async fn remove(&self, pool: DataPoolId) -> Result<(), WarehouseError> {
-        drop(self.open.lock().await.remove(&pool));
-        match tokio::fs::remove_dir_all(self.dir.join(pool.to_string())).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                let text = "the pool's files could not be removed";
-                Err(WarehouseError::new(WarehouseErrorKind::Internal, text).caused_by(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn check(&self, config: &ConnectionConfig) -> Result<(), SourceError> {
-        forebay_sources::open(config)?.check().await
-    }
-
-    async fn discover(&self, config: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
-        forebay_sources::open(config)?.discover().await
-    }
+/// This program. On Linux by way of the running process, so that a worker is never of another version:
+/// not even while the file is being replaced.
+fn program() -> std::io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(PathBuf::from("/proc/self/exe")) } else { std::env::current_exe() }
 }

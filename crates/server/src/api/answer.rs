@@ -5,25 +5,36 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use forebay_core::error::{Error, Kind};
+use tracing::{Instrument, field};
 use uuid::Uuid;
 
+use super::metrics::Requests;
 use super::problem::{Family, Problem};
+use crate::telemetry;
 
 /// Names a request in its reply and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Runs a request. The log gets the route's template and never the path, headers or bodies.
-pub(crate) async fn answer(request: Request, next: Next) -> Response {
+/// Runs a request and counts it. The log gets the route's template and never the path, headers or bodies.
+pub(crate) async fn answer(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = Uuid::new_v4().to_string();
     let method = request.method().clone();
     let family = Family::of(request.uri().path());
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!(
+        "request",
+        otel.kind = "server",
+        http.request.method = %method,
+        http.route = field::Empty,
+        http.response.status_code = field::Empty,
+        request.id = id,
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
     let route = response.extensions().get::<MatchedPath>().cloned();
     if let Some(problem) = problem_of(&response) {
         response = problem.pack(family, &id);
@@ -33,8 +44,13 @@ pub(crate) async fn answer(request: Request, next: Next) -> Response {
     }
     let status = response.status();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = began.elapsed();
+    requests.count(&method, route, status.as_u16(), took);
+    let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let status_number = status.as_u16();
+    telemetry::name_span(&span, format!("{method} {route}"));
+    span.record("http.route", route);
+    span.record("http.response.status_code", status_number);
     // Clients ask for the state of things all the time; what changes something is worth a line.
     if matches!(method, Method::GET | Method::HEAD) && !status.is_server_error() {
         tracing::debug!(%method, route, status = status_number, millis, request.id = id, "request");

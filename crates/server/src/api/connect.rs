@@ -24,20 +24,6 @@ pub(crate) struct UserServicePermissionsTransport {
     permissions: Vec<&'static str>,
 }
 
-/// That the server is there.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Health {
-    /// Always `UP`: a server that is not up does not answer.
-    status: &'static str,
-    version: &'static str,
-}
-
-/// Whether the server answers.
-#[utoipa::path(get, path = "", tag = "Server", responses((status = 200, body = Health)))]
-pub(crate) async fn health() -> Json<Health> {
-    Json(Health { status: "UP", version: env!("CARGO_PKG_VERSION") })
-}
-
 /// The caller.
 #[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = UserTransport)))]
 pub(crate) async fn caller(Auth(caller): Auth) -> Json<UserTransport> {

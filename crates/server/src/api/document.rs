@@ -41,6 +41,8 @@ pub(crate) enum Needs {
     Execute,
     /// View or execute, on the data pool.
     Watch,
+    /// Metrics, on the service.
+    Metrics,
     /// The administrator's role.
     Administrator,
 }
@@ -55,6 +57,7 @@ impl Needs {
             Self::Manage => "manage",
             Self::Execute => "execute",
             Self::Watch => "watch",
+            Self::Metrics => "metrics",
             Self::Administrator => "administrator",
         }
     }
@@ -90,6 +93,7 @@ pub(crate) fn at(
         | Needs::Manage
         | Needs::Execute
         | Needs::Watch
+        | Needs::Metrics
         | Needs::Administrator => handlers.layer(from_fn(auth::required)),
     };
     (schemas, placed, handlers)
@@ -110,6 +114,7 @@ fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {
         "variableId" => "The parameter.",
         "executionId" => "The execution.",
         "dataModelId" => "The data model.",
+        "scheduleId" => "The schedule.",
         "keyId" => "The key.",
         "userId" => "The user.",
         "applicationId" => "The application.",
@@ -139,7 +144,7 @@ pub(crate) fn outline() -> OpenApi {
          and /api are the wire contract of Celonis Data Integration; those below /forebay/api/v1 are \
          Forebay's own. Times are milliseconds since 1970-01-01T00:00:00Z. Paths are served with and \
          without a slash at the end. Every operation names what its caller needs in x-forebay-permission: \
-         public, authenticated, administrator, or a permission on the data pool: view, edit (with view), \
+         public, authenticated, administrator, metrics (granted for all pools), or a permission on the data pool: view, edit (with view), \
          manage, watch (view or execute), execute (view and manage, or execute)."
             .to_owned(),
     );
@@ -152,6 +157,7 @@ pub(crate) fn outline() -> OpenApi {
         ("Tasks", "Extractions, transformations and data model loads of a job."),
         ("Extraction tables", "What an extraction reads from each table."),
         ("Parameters", "What placeholders in SQL and filters stand for."),
+        ("Schedules", "When data jobs run by themselves."),
         ("Executions", "Start, watch and cancel runs of a job."),
         ("Logs", "What executions did, as the wire contract tells it."),
         ("Tables", "The tables of a pool, and SQL on them."),

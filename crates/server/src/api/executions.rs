@@ -62,7 +62,8 @@ pub(crate) async fn execution(
     Path(id): Path<ExecutionId>,
 ) -> Reply<Json<ExecutionView>> {
     let (execution, tasks) = engine.execution(&caller, id).await?;
-    Ok(Json(ExecutionView::new(&execution, &tasks)))
+    let waits_for = engine.waits_for(&execution).await?;
+    Ok(Json(ExecutionView::new(&execution, &tasks, waits_for)))
 }
 
 /// Asks for the end of an execution. One that has ended already stays as it is.

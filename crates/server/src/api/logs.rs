@@ -59,7 +59,7 @@ impl Page {
         self.page.unwrap_or(0)
     }
 
-    fn pages(&self, total: u64) -> u64 {
+    pub(crate) fn pages(&self, total: u64) -> u64 {
         total.div_ceil(u64::from(self.limit()))
     }
 }
@@ -130,7 +130,12 @@ pub(crate) async fn executions(
     let (found, total) = engine.executions(&caller, pool, job, page.limit(), page.number()).await?;
     let (job, _) = engine.data_job(&caller, pool, job).await?;
     let pool = engine.data_pool(&caller, pool).await?;
-    let item = |execution| ExecutionItemTransport::of_job(execution, pool.name.as_str(), job.name.as_str());
+    let ids: Vec<ExecutionId> = found.iter().map(|execution| execution.id).collect();
+    let schedules = engine.schedules_of_executions(&ids).await?;
+    let item = |execution: &Execution| {
+        ExecutionItemTransport::of_job(execution, pool.name.as_str(), job.name.as_str())
+            .scheduled(schedules.get(&execution.id))
+    };
     let execution_items = found.iter().map(item).collect();
     Ok(Json(ExecutionItemWithPageTransport { execution_items, num_of_pages: page.pages(total) }))
 }
@@ -164,6 +169,8 @@ pub(crate) async fn execution_items(
     let (execution, tasks) = execution_in(&engine, &caller, pool, query.execution_id).await?;
     let pool = engine.data_pool(&caller, pool).await?;
     let pool_name = pool.name.as_str();
+    let schedules = engine.schedules_of_executions(&[execution.id]).await?;
+    let schedule = schedules.get(&execution.id);
     let mut items = Vec::new();
     match query.kind {
         None | Some(ExecutionType::Task) => {
@@ -173,7 +180,7 @@ pub(crate) async fn execution_items(
                 return Err(Error::not_found(Kind::DataJob, id).into());
             }
             for task in &tasks {
-                items.push(ExecutionItemTransport::of_task(&execution, pool_name, task));
+                items.push(ExecutionItemTransport::of_task(&execution, pool_name, task).scheduled(schedule));
             }
         }
         Some(ExecutionType::Step) => {
@@ -183,7 +190,9 @@ pub(crate) async fn execution_items(
             let task = tasks.iter().find(|task| task.task_id == id);
             let task = task.ok_or_else(|| Error::not_found(Kind::Task, id))?;
             for step in &task.steps {
-                items.push(ExecutionItemTransport::of_step(&execution, pool_name, task, step));
+                items.push(
+                    ExecutionItemTransport::of_step(&execution, pool_name, task, step).scheduled(schedule),
+                );
             }
         }
         Some(ExecutionType::Schedule | ExecutionType::Job) => {

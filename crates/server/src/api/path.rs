@@ -6,8 +6,10 @@ use axum::http::request::Parts;
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::id::{
     ApplicationId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, KeyId, ParameterId,
-    TableExtractionId, TaskId, UserId,
+    ScheduleId, TableExtractionId, TaskId, UserId,
 };
+
+use forebay_engine::BackupName;
 
 use super::problem::Problem;
 
@@ -35,6 +37,12 @@ impl Segment for TaskKey {
     }
 }
 
+impl Segment for BackupName {
+    fn parse(text: &str) -> Result<Self> {
+        Self::parse(text).map_err(|_| Error::not_found(Kind::Backup, text))
+    }
+}
+
 macro_rules! segments {
     ($($id:ident)*) => {$(
         impl Segment for $id {
@@ -47,7 +55,7 @@ macro_rules! segments {
 
 segments! {
     ApplicationId DataConnectionId DataJobId DataModelId DataPoolId ExecutionId KeyId ParameterId
-    TableExtractionId TaskId UserId
+    ScheduleId TableExtractionId TaskId UserId
 }
 
 fn next<'text, T: Segment>(texts: &mut impl Iterator<Item = &'text str>) -> Result<T> {

@@ -62,6 +62,9 @@ impl Problem {
             }
             Self::Error(Error::Forbidden(_)) => (403, "ADMIN_ACCESS_ERROR", "No permission"),
             Self::Error(Error::Unavailable { .. }) => (503, "GENERAL_UNAVAILABLE", "Unavailable"),
+            Self::Error(Error::InsufficientStorage { .. }) => {
+                (507, "INSUFFICIENT_STORAGE", "Insufficient storage")
+            }
             Self::Error(Error::Internal { .. }) => (500, "ADMIN_FATAL_ERROR", "Internal error"),
             Self::MethodNotAllowed { .. } => (405, "GENERAL_METHOD_NOT_ALLOWED", "Method not allowed"),
             Self::BodyTooLarge { .. } => (413, "LIMIT_SIZE_EXCEEDED", "Body too large"),

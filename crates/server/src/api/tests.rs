@@ -46,8 +46,8 @@ fn the_document_is_the_snapshot() {
 
 #[test]
 fn every_operation_says_what_its_caller_needs() {
-    const KNOWN: [&str; 8] =
-        ["public", "authenticated", "view", "edit", "manage", "execute", "watch", "administrator"];
+    const KNOWN: [&str; 9] =
+        ["public", "authenticated", "view", "edit", "manage", "execute", "watch", "metrics", "administrator"];
     let document = document();
     let operations = operations(&document);
     assert!(operations.len() > 60, "{} operations", operations.len());

@@ -2,7 +2,7 @@
 //! exact names.
 
 use forebay_core::error::{Error, Result};
-use forebay_core::{access, connection, execution, parameter, warehouse};
+use forebay_core::{access, connection, execution, parameter, queue, schedule, warehouse};
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,16 @@ words! {
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     ExecutionStatus is execution::Status { Queued Running Success Fail Cancel Skipped }
 
+    /// How much an execution matters beside the others that wait in its pool.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    ExecutionPriority is execution::Priority { Low Normal High }
+
+    /// What a queued execution waits for.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    WaitingReason is queue::WaitReason {
+        ServerLimit PoolLimit SourceLimit Backoff RunsAlone Disk Turn
+    }
+
     /// What an extraction reads: everything again, or what is new since the checkpoint.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     ExtractionMode is execution::ExtractionMode { Full Delta }
@@ -84,7 +94,7 @@ words! {
     /// What a grant allows.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     PermissionName is access::Permission {
-        UseAllDataModels View Edit Manage DataPush ContinuousDataPush Execute
+        UseAllDataModels View Edit Manage DataPush ContinuousDataPush Execute Metrics
     }
 
     /// Whether a user administers the team.
@@ -94,6 +104,31 @@ words! {
     /// Whether something in a pool is a table or a view.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     PropertyType is warehouse::PoolTableKind { Table View }
+
+    /// What becomes of the jobs of a schedule after one that did not succeed.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    OnFailurePolicy is schedule::OnFailure { Stop Continue }
+
+    /// What happens when a schedule fires while its last run is on, or when one of its jobs runs already:
+    /// the new one is left out, waits, or takes the place of the old one.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    OverlapPolicy is schedule::Overlap { Skip Queue Replace }
+
+    /// Which occurrences of a schedule are caught up that nobody looked at in time.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    MisfirePolicy is schedule::Misfire { None Latest All }
+
+    /// What became of a firing of a schedule.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    FiringOutcome is schedule::FiringOutcome { Fired CaughtUp Skipped Missed }
+
+    /// What an interval is counted in.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    IntervalUnit is schedule::Unit { Minutes Hours }
+
+    /// A day of the week.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DayName is schedule::Day { Mon Tue Wed Thu Fri Sat Sun }
 }
 
 /// The level of an entry in the history of executions.

@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::{connection, execution, grant, job, key, pool, query, user};
+use super::{backup, connection, execution, grant, job, key, pool, query, schedule, settings, user};
 
 /// What bad arguments and a missing environment end with, as clap does.
 const USAGE: u8 = 2;
@@ -28,6 +28,9 @@ pub(crate) enum ClientCommand {
     /// List and execute data jobs.
     #[command(subcommand)]
     Job(job::Command),
+    /// List, make and look at schedules.
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     /// Look at and cancel executions.
     #[command(subcommand)]
     Execution(execution::Command),
@@ -43,6 +46,12 @@ pub(crate) enum ClientCommand {
     /// List and set what users and applications may do.
     #[command(subcommand)]
     Grant(grant::Command),
+    /// Make and list backups. Administrators only.
+    #[command(subcommand)]
+    Backup(backup::Command),
+    /// Show and set what is kept and how much of the disk stays free. Administrators only.
+    #[command(subcommand)]
+    Settings(settings::Command),
     /// Answer one SQL query on a pool's tables, read only.
     Query(query::Arguments),
 }
@@ -65,11 +74,14 @@ impl ClientCommand {
             Self::Pool(command) => command.run(&client, json).await,
             Self::Connection(command) => command.run(&client, json).await,
             Self::Job(command) => command.run(&client, json).await,
+            Self::Schedule(command) => command.run(&client, json).await,
             Self::Execution(command) => command.run(&client, json).await,
             Self::Key(command) => command.run(&client, json).await,
             Self::User(command) => command.run(&client, json).await,
             Self::Application(command) => command.run(&client, json).await,
             Self::Grant(command) => command.run(&client, json).await,
+            Self::Backup(command) => command.run(&client, json).await,
+            Self::Settings(command) => command.run(&client, json).await,
             Self::Query(arguments) => arguments.run(&client, json).await,
         }
     }

@@ -39,6 +39,9 @@ pub(crate) enum Command {
         pool: Option<DataPoolId>,
         #[arg(long, ignore_case = true)]
         mode: Mode,
+        /// How much it matters beside the other executions that wait in its pool.
+        #[arg(long, ignore_case = true, default_value = "NORMAL")]
+        priority: Priority,
         /// Stay until it has ended, with the progress of each table, and print the receipts.
         #[arg(long)]
         wait: bool,
@@ -57,10 +60,31 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Full => "FULL",
             Self::Delta => "DELTA",
+        }
+    }
+}
+
+/// How much an execution matters.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Priority {
+    #[value(name = "LOW")]
+    Low,
+    #[value(name = "NORMAL")]
+    Normal,
+    #[value(name = "HIGH")]
+    High,
+}
+
+impl Priority {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Normal => "NORMAL",
+            Self::High => "HIGH",
         }
     }
 }
@@ -82,7 +106,7 @@ impl Command {
                 }
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Execute { job, pool, mode, wait } => {
+            Self::Execute { job, pool, mode, priority, wait } => {
                 let pool = match pool {
                     Some(pool) => pool,
                     None => {
@@ -90,9 +114,10 @@ impl Command {
                         found["poolId"].as_str().context("the server did not name the job's pool")?.parse()?
                     }
                 };
-                let mode = mode.as_str();
-                let path =
-                    format!("/integration/api/v2/data-pools/{pool}/data-jobs/{job}/execute?mode={mode}");
+                let (mode, priority) = (mode.as_str(), priority.as_str());
+                let path = format!(
+                    "/integration/api/v2/data-pools/{pool}/data-jobs/{job}/execute?mode={mode}&priority={priority}"
+                );
                 let started = client.post(&path, &Value::Null).await?;
                 let id = started["executionId"].as_str().context("the server did not name the execution")?;
                 if wait {

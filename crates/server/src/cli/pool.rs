@@ -15,6 +15,8 @@ pub(crate) enum Command {
     List,
     /// Make a pool and print its id.
     Create { name: String },
+    /// List what was found damaged in a pool's files, and the executions whose rows may be missing since.
+    Damages { pool: DataPoolId },
     /// Delete a pool with everything in it.
     Delete { pool: DataPoolId },
 }
@@ -25,6 +27,10 @@ impl Command {
             Self::List => {
                 let pools = client.get("/integration/api/pools").await?;
                 return say_list(&pools, &["id", "name"], json);
+            }
+            Self::Damages { pool } => {
+                let damages = client.get(&format!("/forebay/api/v1/pools/{pool}/damages")).await?;
+                return say_list(&damages, &["lastGood", "quarantined", "affectedExecutions"], json);
             }
             Self::Create { name } => {
                 let pool = client.post("/integration/api/pools", &json!({"name": name})).await?;

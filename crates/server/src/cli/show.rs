@@ -147,6 +147,14 @@ pub(crate) fn receipts(execution: &Value) -> String {
     }
     if let Some(message) = execution["message"].as_str() {
         text.push_str(&format!(": {message}"));
+    } else if let Some(waits) = execution["waitingFor"]["text"].as_str() {
+        text.push_str(&format!(": {waits}"));
+    }
+    if let Some(attempt) = execution["attempt"].as_u64().filter(|attempt| *attempt > 1) {
+        text.push_str(&format!("\nattempt {attempt}"));
+    }
+    if let Some(because) = execution["requeuedBecause"].as_str() {
+        text.push_str(&format!("\nput back into the queue: {because}"));
     }
     text
 }
@@ -200,5 +208,22 @@ Extract: items   FAIL
 Extract: items: no such table
 DELTA FAIL in 1.3 s: the task Extract failed";
         assert_eq!(receipts(&execution), expected);
+    }
+
+    #[test]
+    fn an_execution_that_waits_says_for_what_and_what_came_before() {
+        let execution = json!({
+            "mode": "FULL", "status": "QUEUED", "message": null, "attempt": 2, "tasks": [],
+            "waitingFor": {"reason": "BACKOFF", "text": "it is tried again in 9 seconds", "until": 1},
+            "requeuedBecause": "the worker died; it is tried once more",
+        });
+        let text = receipts(&execution);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        let expected = [
+            "FULL QUEUED: it is tried again in 9 seconds",
+            "attempt 2",
+            "put back into the queue: the worker died; it is tried once more",
+        ];
+        assert_eq!(lines, expected);
     }
 }

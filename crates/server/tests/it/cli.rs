@@ -164,6 +164,77 @@ async fn pools_connections_jobs_executions_and_keys_are_at_hand() {
     assert_eq!(told(&server, &["pool", "list"]), json!([]));
 }
 
+#[tokio::test]
+async fn schedules_are_made_looked_at_run_and_switched() {
+    let server = Server::start();
+    let pool = said(&server, &["pool", "create", "Scheduled"]);
+    let job = said(&server, &["job", "create", &pool, "Load"]);
+    let create = [
+        "schedule",
+        "create",
+        &pool,
+        "Nightly",
+        "--job",
+        &job,
+        "--mode",
+        "delta",
+        "--monthly",
+        "last",
+        "--at",
+        "02:30",
+        "--time-zone",
+        "Europe/Berlin",
+        "--overlap",
+        "QUEUE",
+        "--disabled",
+    ];
+    let schedule = said(&server, &create);
+    let shown = told(&server, &["schedule", "show", &pool, &schedule]);
+    assert_eq!((&shown["mode"], &shown["pattern"]["lastDay"]), (&json!("DELTA"), &json!(true)));
+    let follows =
+        ["schedule", "create", &pool, "After", "--job", &job, "--mode", "FULL", "--after", &schedule];
+    let follower = told(&server, &follows)["id"].as_str().unwrap().to_owned();
+    assert!(said(&server, &["schedule", "enable", &pool, &schedule]).starts_with("enabled (next: "));
+    let list = said(&server, &["schedule", "list", &pool]);
+    assert!(list.contains(&schedule) && list.contains("T02:30:00+0"), "{list}");
+    assert_eq!(said(&server, &["schedule", "disable", &pool, &schedule]), "disabled");
+
+    let preview = said(&server, &["schedule", "preview", &pool, &schedule]);
+    assert_eq!(preview.lines().count(), 21, "{preview}");
+    let crossing =
+        ["schedule", "preview", &pool, "--cron", "0 30 2 ? 3 SUNL 2099", "--time-zone", "Europe/Berlin"];
+    let crossing = said(&server, &crossing);
+    assert!(crossing.contains("2099-03-29T03:00:00+02:00  the clocks are set forward over"), "{crossing}");
+    let wrong =
+        complained(&mut client(&server, &["schedule", "preview", &pool, "--cron", "0 0 24 * * ?"]), 1);
+    assert!(wrong.contains("field 3 (hours)"), "{wrong}");
+    for arguments in [
+        vec!["schedule", "preview", &pool],
+        vec!["schedule", "preview", &pool, "--cron", "x", "--daily", "02:30"],
+        vec!["schedule", "preview", &pool, "--weekly", "MON"],
+        vec!["schedule", "create", &pool, "x", "--job", &job, "--mode", "FULL"],
+        vec!["schedule", "create", &pool, "x", "--mode", "FULL", "--daily", "02:30"],
+    ] {
+        ended(&mut client(&server, &arguments), 2);
+    }
+
+    let run = said(&server, &["schedule", "run", &pool, &schedule]);
+    let history = ["schedule", "history", &pool, &schedule];
+    let begun = std::time::Instant::now();
+    while told(&server, &history)[0]["status"] != "SUCCESS" {
+        assert!(begun.elapsed().as_secs() < 60, "{}", said(&server, &history));
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(told(&server, &history)[0]["id"], json!(run));
+    assert!(said(&server, &history).contains("1/1"), "{}", said(&server, &history));
+    said(&server, &["schedule", "cancel", &pool, &schedule]);
+    let refused = complained(&mut client(&server, &["schedule", "delete", &pool, &schedule]), 1);
+    assert!(refused.contains("After"), "{refused}");
+    said(&server, &["schedule", "delete", &pool, &follower]);
+    said(&server, &["schedule", "delete", &pool, &schedule]);
+    assert_eq!(told(&server, &["schedule", "list", &pool]), json!([]));
+}
+
 #[test]
 fn a_server_that_does_not_answer_is_named() {
     let mut command = forebay();

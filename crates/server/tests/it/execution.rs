@@ -90,6 +90,48 @@ async fn the_same_idempotency_key_gives_the_same_execution() {
 }
 
 #[tokio::test]
+async fn a_hundred_starts_at_once_with_one_key_are_one_execution() {
+    let server = Server::start();
+    let pool = Pool::create(&server.admin()).await;
+    let job = global_job(&pool, "SELECT 1").await;
+    let mut starts = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let request = pool.client.request(Method::POST, &job.execute_path("FULL"));
+        starts.spawn(async move {
+            Answer::of(request.header("idempotency-key", "once")).await.ok()["executionId"].to_string()
+        });
+    }
+    let ids: std::collections::BTreeSet<String> = starts.join_all().await.into_iter().collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let executions = pool.client.get(&format!("/forebay/api/v1/executions/{}", unquoted(&ids))).await.ok();
+    assert_eq!(executions["jobId"], json!(job.id));
+    finished(&pool.client, &unquoted(&ids)).await.succeeded();
+}
+
+fn unquoted(ids: &std::collections::BTreeSet<String>) -> String {
+    ids.first().unwrap().trim_matches('"').to_owned()
+}
+
+#[tokio::test]
+async fn the_priority_of_an_execution_is_told_and_an_unknown_one_is_refused() {
+    let server = Server::start();
+    let pool = Pool::create(&server.admin()).await;
+    let job = global_job(&pool, "SELECT 1").await;
+    let start = async |path: String, body: Value| {
+        let started = pool.client.post(&path, &body).await.ok();
+        let run = finished(&pool.client, started["executionId"].as_str().unwrap()).await.succeeded();
+        run.0["priority"].clone()
+    };
+    assert_eq!(start(job.execute_path("FULL"), Value::Null).await, "NORMAL");
+    assert_eq!(start(format!("{}&priority=HIGH", job.execute_path("FULL")), Value::Null).await, "HIGH");
+    assert_eq!(start(job.path("/execute"), json!({"priority": "LOW"})).await, "LOW");
+    let path = format!("{}&priority=URGENT", job.execute_path("FULL"));
+    let refused = pool.client.post(&path, &Value::Null).await.refused(400);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("priority") && detail.contains("`HIGH`"), "{refused}");
+}
+
+#[tokio::test]
 async fn several_jobs_run_at_once_up_to_the_limit() {
     let server = Server::start_with(&["--running-limit", "2"]);
     let admin = server.admin();
@@ -103,7 +145,9 @@ async fn several_jobs_run_at_once_up_to_the_limit() {
         until(&admin, execution, "running", |run| run.status() == "RUNNING").await;
     }
     let (waits, third) = &jobs[2];
-    assert_eq!(show(&admin, waits).await.status(), "QUEUED");
+    let waiting = show(&admin, waits).await.ended("QUEUED");
+    assert_eq!(waiting.0["waitingFor"]["reason"], "SERVER_LIMIT", "{:#}", waiting.0);
+    assert_eq!(waiting.0["waitingFor"]["text"], "2 executions run on this server already");
     cancelled(&jobs[0].1, &jobs[0].0).await;
     until(&admin, waits, "running", |run| run.status() == "RUNNING").await;
     assert_eq!(show(&admin, &jobs[1].0).await.status(), "RUNNING", "the others are not disturbed");
@@ -269,18 +313,77 @@ async fn what_was_queued_when_the_server_was_killed_runs_after_the_restart() {
     server.restart();
     finished(&admin, &second).await.succeeded();
     assert_eq!(pool.value(None, "SELECT a FROM made").await, 7);
-    // The one that ran is not left running: it went on, or it says what to do.
-    let run = finished(&admin, &first).await;
-    if run.status() != "SUCCESS" {
-        let message = run.ended("FAIL").0["message"].as_str().unwrap().to_owned();
-        assert!(message.contains("starting the job again"), "{message}");
+    // The one that ran goes on by itself, and tells that it was interrupted.
+    let run = finished(&admin, &first).await.succeeded();
+    assert_eq!((&run.0["attempt"], &run.0["interruptions"]), (&json!(1), &json!(1)), "{:#}", run.0);
+    let because = run.0["requeuedBecause"].as_str().unwrap();
+    assert!(because.contains("the server ended while this execution ran"), "{because}");
+    assert_eq!(run.count("slow", "rowsAfter"), 1000);
+}
+
+#[tokio::test]
+async fn tables_that_were_loaded_before_a_kill_are_not_read_again() {
+    let mut server = Server::start_with(&["--tables-at-a-time", "1"]);
+    let admin = server.admin();
+    let source = slow_source().await;
+    source.execute("CREATE TABLE early (id integer PRIMARY KEY); INSERT INTO early VALUES (1), (2)").await;
+    let pool = Pool::create(&admin).await;
+    let connection = pool.connection("Source", "POSTGRESQL", &source.configuration()).await;
+    let job = pool.job(Some(&connection)).await;
+    let slow = json!({"tableName": "slow", "schemaName": "public", "filterDefinition": Gate::FILTER});
+    job.extraction(&json!([{"tableName": "early"}, slow])).await;
+    let gate = Gate::close(&source).await;
+    let execution = job.start("FULL").await;
+    waiting(&source, |count| count == 1).await;
+    let loaded = until(&admin, &execution, "its first table", |run| {
+        run.0["tasks"][0]["steps"][0]["status"] == "SUCCESS"
+    })
+    .await;
+    server.kill();
+    waiting(&source, |count| count == 0).await;
+    // Whoever read it again would miss it.
+    source.execute("DROP TABLE early").await;
+    gate.open().await;
+    server.restart();
+    let run = finished(&admin, &execution).await.succeeded();
+    assert_eq!(run.receipt("early"), loaded.receipt("early"));
+    assert_eq!((run.count("early", "rowsAfter"), run.count("slow", "rowsAfter")), (2, 1000));
+    assert_eq!(pool.value(Some(&connection), "SELECT count(*)::INTEGER FROM early").await, 2);
+}
+
+#[tokio::test]
+async fn what_ends_within_the_grace_of_a_stop_is_not_interrupted() {
+    let mut server = Server::start_with(&["--drain-seconds", "60"]);
+    let admin = server.admin();
+    let source = slow_source().await;
+    let job = gated(&server, &source).await;
+    let gate = Gate::close(&source).await;
+    let execution = job.start("FULL").await;
+    waiting(&source, |count| count == 1).await;
+    let log = server.log();
+    let stopping = tokio::task::spawn_blocking(move || {
+        let status = server.terminate();
+        (server, status)
+    });
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&log).unwrap().contains("nothing begins any more") {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the server does not stop");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    running.run("FULL").await.succeeded();
+    // It still answers while it waits.
+    assert_eq!(show(&admin, &execution).await.status(), "RUNNING");
+    gate.open().await;
+    let (stopped, status) = stopping.await.unwrap();
+    server = stopped;
+    assert!(status.success(), "{status}");
+    server.restart();
+    let run = finished(&admin, &execution).await.succeeded();
+    assert_eq!(run.0["interruptions"], 0, "{:#}", run.0);
 }
 
 #[tokio::test]
 async fn a_server_that_is_asked_to_end_lets_go_of_an_execution_and_resumes_it_when_it_starts_again() {
-    let mut server = Server::start();
+    let mut server = Server::start_with(&["--drain-seconds", "0"]);
     let admin = server.admin();
     let source = slow_source().await;
     let job = gated(&server, &source).await;
@@ -294,4 +397,5 @@ async fn a_server_that_is_asked_to_end_lets_go_of_an_execution_and_resumes_it_wh
     server.restart();
     let run = finished(&admin, &execution).await.succeeded();
     assert_eq!(run.count("slow", "rowsAfter"), 1000);
+    assert_eq!((&run.0["attempt"], &run.0["interruptions"]), (&json!(1), &json!(1)), "{:#}", run.0);
 }

@@ -2,6 +2,7 @@
 //! people's programs do. `server`, `client`, `pool` and `source` are what the other files stand on.
 #![expect(clippy::unwrap_used, reason = "what a test did not expect ends it, in what the tests share too")]
 
+mod backup;
 mod bad_input;
 mod borders;
 mod cli;
@@ -13,13 +14,16 @@ mod execution;
 mod gate;
 mod kill;
 mod late_commits;
+mod operations;
 mod permissions;
 mod pool;
 #[path = "../../../sources/tests/it/postgres_server.rs"]
 mod postgres_server;
+mod schedules;
 mod server;
 mod settings;
 mod source;
 mod tpch;
 mod types;
+mod workers;
 mod world;

@@ -25,7 +25,7 @@ impl std::fmt::Display for Operation {
 impl Operation {
     /// Whether the operation is one on a single data pool or on what lies in one.
     fn is_in_a_pool(&self) -> bool {
-        !["public", "authenticated", "administrator"].contains(&self.needs.as_str())
+        !["public", "authenticated", "metrics", "administrator"].contains(&self.needs.as_str())
     }
 
     fn needs_an_execution(&self) -> bool {
@@ -93,12 +93,13 @@ impl Member {
             "edit" => has("VIEW") && has("EDIT"),
             "manage" => has("VIEW") && has("MANAGE"),
             "execute" => has("EXECUTE") || (has("VIEW") && has("MANAGE")),
-            "administrator" => false,
+            // It is granted for all pools, and these have what they have on one.
+            "metrics" | "administrator" => false,
             other => panic!("the permission {other} is not one that is documented"),
         };
         match (may, needs) {
             (true, _) => None,
-            (false, "administrator") => Some(403),
+            (false, "metrics" | "administrator") => Some(403),
             // What somebody may not see does not exist to them.
             (false, _) if self.permissions.is_empty() => Some(404),
             (false, _) => Some(403),

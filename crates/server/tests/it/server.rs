@@ -1,5 +1,6 @@
 //! A real server for one test: the built binary on a free port, with a data folder of its own. It
 //! ends with the test, whatever happens.
+#![allow(dead_code, reason = "each test program that includes this file uses a part of it")]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -33,6 +34,9 @@ wait "$server"
 pub(crate) struct Server {
     dir: TempDir,
     arguments: Vec<String>,
+    /// A program, with its arguments, that the server is started by.
+    starter: Vec<String>,
+    environment: Vec<(&'static str, String)>,
     admin_key: String,
     base: Base,
     process: Option<Process>,
@@ -55,7 +59,9 @@ pub(crate) fn forebay() -> Command {
         "FOREBAY_DATA_DIR",
         "FOREBAY_LISTEN",
         "FOREBAY_FILE_ROOT",
+        "FOREBAY_FAULT",
         "RUST_LOG",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
     ] {
         command.env_remove(name);
     }
@@ -71,6 +77,13 @@ impl Server {
 
     /// As `start`, with more arguments for `forebay serve`.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let mut server = Self::prepare(arguments);
+        server.restart();
+        server
+    }
+
+    /// As `start_with`, but the first start is left to the caller.
+    pub(crate) fn prepare(arguments: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("forebay-test-").tempdir().unwrap();
         std::fs::create_dir(dir.path().join("files")).unwrap();
         let mut init = forebay();
@@ -78,15 +91,52 @@ impl Server {
         let made = init.output().unwrap();
         assert!(made.status.success(), "init: {}", String::from_utf8_lossy(&made.stderr));
         let made: Value = serde_json::from_slice(&made.stdout).unwrap();
-        let mut server = Self {
+        Self {
             dir,
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            starter: Vec::new(),
+            environment: Vec::new(),
             admin_key: made["adminApiKey"].as_str().unwrap().to_owned(),
+            base: Base::default(),
+            process: None,
+        }
+    }
+
+    /// A server on the data folder that `forebay restore` makes of a backup.
+    pub(crate) fn restored(backup: &str, admin_key: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("forebay-test-").tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("files")).unwrap();
+        let mut restore = forebay();
+        restore.arg("restore").arg(backup).arg("--data-dir").arg(dir.path().join("data"));
+        let made = restore.output().unwrap();
+        assert!(made.status.success(), "restore: {}", String::from_utf8_lossy(&made.stderr));
+        let mut server = Self {
+            dir,
+            arguments: Vec::new(),
+            starter: Vec::new(),
+            environment: Vec::new(),
+            admin_key: admin_key.to_owned(),
             base: Base::default(),
             process: None,
         };
         server.restart();
         server
+    }
+
+    /// Sets a variable for the next starts, or takes it away.
+    pub(crate) fn set_variable(&mut self, name: &'static str, value: Option<&str>) {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.extend(value.map(|value| (name, value.to_owned())));
+    }
+
+    /// Has the next starts done by a program: the server's own command line follows its arguments.
+    pub(crate) fn set_starter(&mut self, starter: &[&str]) {
+        self.starter = starter.iter().map(|word| (*word).to_owned()).collect();
+    }
+
+    /// What the process and its workers wrote so far, over all starts.
+    pub(crate) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.log()).unwrap_or_default()).into_owned()
     }
 
     /// The folder that connections may read.
@@ -106,29 +156,46 @@ impl Server {
         &self.admin_key
     }
 
-    fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.dir.path().join("server.log")
     }
 
     /// Starts the process on the same folder, and waits until it listens. Clients that were made
     /// before follow to the new address.
     pub(crate) fn restart(&mut self) {
-        assert!(self.process.is_none(), "the server runs already");
-        let mut command = serve(&self.data());
-        command.arg("--file-root").arg(self.files()).args(&self.arguments);
-        let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let process = self.process.insert(Process::start(&command, log));
+        assert!(self.try_restart(), "the server ended before it listened");
+    }
+
+    /// As `restart`; `false` when the process ended before it listened.
+    pub(crate) fn try_restart(&mut self) -> bool {
+        self.begin();
         let begins = "Forebay listens on ";
+        let process = self.process.as_ref().expect("it was begun");
         loop {
             match process.lines.recv_timeout(PATIENCE) {
                 Ok(line) if line.starts_with(begins) => {
                     self.base.set(line[begins.len()..].trim().to_owned());
-                    return;
+                    return true;
                 }
                 Ok(_) => {}
-                Err(error) => panic!("the server does not listen: {error}"),
+                Err(RecvTimeoutError::Timeout) => panic!("the server does not listen within {PATIENCE:?}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.kill();
+                    return false;
+                }
             }
         }
+    }
+
+    /// Starts the process and waits for nothing.
+    pub(crate) fn begin(&mut self) {
+        assert!(self.process.is_none(), "the server runs already");
+        let mut command = serve(&self.data());
+        command.arg("--file-root").arg(self.files()).args(&self.arguments);
+        let mut command = started_by(&self.starter, command);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        self.process = Some(Process::start(&command, log));
     }
 
     /// SIGKILL, and waits for the end.
@@ -198,6 +265,20 @@ impl Server {
         let (prefix, secret) = (key["prefix"].as_str().unwrap(), key["key"].as_str().unwrap());
         self.with_authorization(&format!("{prefix} {secret}"))
     }
+}
+
+/// The same command, run by another program.
+fn started_by(starter: &[String], command: Command) -> Command {
+    let [program, arguments @ ..] = starter else { return command };
+    let mut started = Command::new(program);
+    started.args(arguments).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => started.env(name, value),
+            None => started.env_remove(name),
+        };
+    }
+    started
 }
 
 /// `forebay serve` on a free port.

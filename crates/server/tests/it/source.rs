@@ -25,6 +25,13 @@ impl Source {
         Self { database, client, _server: None }
     }
 
+    /// A database that is there already.
+    #[allow(dead_code, reason = "of the fault suite, which includes this file")]
+    pub(crate) async fn of(database: Database) -> Self {
+        let client = database.client().await;
+        Self { database, client, _server: None }
+    }
+
     /// A database on a server where nobody else does anything.
     pub(crate) async fn alone() -> Self {
         let server = PostgresServer::start(Setup::default()).await;

@@ -26,6 +26,8 @@ pub(crate) struct World {
     pub(crate) task_variable: String,
     /// A model that no job loads.
     pub(crate) model: String,
+    /// One of a job of its own, which fires once a year.
+    pub(crate) schedule: String,
     /// One that has ended, when it was asked for.
     pub(crate) execution: Option<String>,
     file: Value,
@@ -78,6 +80,8 @@ impl World {
         let load = job.load(&pool.model(&body).await).await;
         let spare = pool.model(&json!({"name": "Spare", "tables": [{"name": "made"}]})).await;
         let model = spare["id"].as_str().unwrap().to_owned();
+        let scheduled = pool.job(None).await;
+        let schedule = id(&admin.post(&pool.own("/schedules"), &yearly(&scheduled.id)).await);
         let execution = match run {
             true => Some(job.run("FULL").await.succeeded().id()),
             false => None,
@@ -93,6 +97,7 @@ impl World {
             pool_variable,
             task_variable,
             model,
+            schedule,
             execution,
             file,
         }
@@ -127,6 +132,7 @@ impl World {
             "variables" if template.contains("/tasks/") => &self.task_variable,
             "variables" => &self.pool_variable,
             "data-models" => &self.model,
+            "schedules" => &self.schedule,
             "executions" => self.execution.as_ref().expect("a world with an execution"),
             // The caller's own, which they may delete.
             "keys" => return id(&caller.post("/forebay/api/v1/keys", &json!({"name": "Spare"})).await),
@@ -134,6 +140,18 @@ impl World {
                 let body = json!({"name": format!("Spare {}", number())});
                 let admin = &self.pool.client;
                 return id(&admin.post(&format!("/forebay/api/v1/{segment}"), &body).await);
+            }
+            "backups" => {
+                let admin = &self.pool.client;
+                // There is one at a time, so it may have to wait for another one.
+                for _ in 0..600 {
+                    let made = admin.post("/forebay/api/v1/backups", &json!({"name": "world"})).await;
+                    if made.status < 300 || admin.get("/forebay/api/v1/backups/world").await.status == 200 {
+                        return "world".to_owned();
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                }
+                panic!("no backup can be made");
             }
             _ => panic!("{template} has an id that this test does not know; add it to World::id"),
         };
@@ -172,15 +190,26 @@ impl World {
             "POST" if ends("/tables") => json!([{"tableName": "two"}]),
             "PUT" if ends("/tables") => json!([{"id": self.table, "tableName": "one"}]),
             "POST" if ends("/loads") => json!({"dataModelId": self.model, "jobId": self.job.id}),
+            "POST" if ends("/schedules") => yearly(&self.job.id),
+            "POST" if ends("/schedules/preview") => json!({"pattern": {"type": "DAILY", "at": "02:30"}}),
             "POST" if ends("/query") => json!({"sql": "SELECT 1"}),
             "POST" if ends("/data-models") => json!({"name": name["name"], "tables": [{"name": "made"}]}),
             "POST" if ends("/execute") && template.contains("/pools/") => json!({"mode": "FULL"}),
+            "PUT" if ends("/settings") => json!({"logsKeptDays": 20}),
             "PUT" if ends("/grants") => json!({"subject": subject, "permissions": ["VIEW"]}),
             "PUT" if ends("/statement") => json!("SELECT 1"),
             "PUT" => name,
             _ => Value::Null,
         }
     }
+}
+
+/// A schedule that fires at the beginning of each year.
+fn yearly(job: &str) -> Value {
+    json!({
+        "name": format!("Schedule {}", number()), "jobs": [job], "mode": "FULL",
+        "pattern": {"type": "CRON", "expression": "0 0 0 1 1 ?"},
+    })
 }
 
 fn variable() -> Value {

@@ -96,7 +96,9 @@ impl Follower {
 
     async fn state(&self) -> Result<(String, bool)> {
         let (execution, tasks) = self.engine.execution(&self.caller, self.id).await?;
-        let text = serde_json::to_string(&ExecutionView::new(&execution, &tasks)).map_err(Error::internal)?;
+        let waits_for = self.engine.waits_for(&execution).await?;
+        let view = ExecutionView::new(&execution, &tasks, waits_for);
+        let text = serde_json::to_string(&view).map_err(Error::internal)?;
         Ok((text, execution.status.is_finished()))
     }
 }

@@ -16,7 +16,7 @@ use crate::api::body::OptionalBody;
 use crate::api::path::Path;
 use crate::api::problem::Reply;
 use crate::api::query_string::{FromQuery, Pairs, Query};
-use crate::api::words::{self, ExtractionMode};
+use crate::api::words::{self, ExecutionPriority, ExtractionMode};
 
 /// What the documented call says.
 #[derive(IntoParams)]
@@ -24,12 +24,21 @@ use crate::api::words::{self, ExtractionMode};
 pub(crate) struct StartQuery {
     /// FULL reads everything again, DELTA what is new since the checkpoint.
     mode: ExtractionMode,
+    /// How much it matters beside the others that wait in its pool; NORMAL when missing.
+    #[param(required = false)]
+    priority: ExecutionPriority,
 }
 
 impl FromQuery for StartQuery {
     fn from_query(pairs: &Pairs) -> Result<Self> {
         match pairs.text("mode")? {
-            Some(text) => Ok(Self { mode: words::parse("mode", text)? }),
+            Some(text) => Ok(Self {
+                mode: words::parse("mode", text)?,
+                priority: match pairs.text("priority")? {
+                    Some(text) => words::parse("priority", text)?,
+                    None => ExecutionPriority::Normal,
+                },
+            }),
             None => Err(Error::invalid("mode", "is missing; add ?mode=FULL or ?mode=DELTA")),
         }
     }
@@ -70,6 +79,7 @@ pub(crate) async fn start_execution(
         mode: query.mode.into(),
         selection: Selection::default(),
         idempotency_key: IdempotencyKey::of(&headers)?.0,
+        priority: query.priority.into(),
     };
     Ok(Json(StartedExecution::from(&engine.start_execution(&caller, pool, job, start).await?)))
 }
@@ -101,6 +111,8 @@ pub(crate) async fn start_execution_v1(
 pub(crate) struct JobExecutionConfiguration {
     /// DELTA when null.
     mode: Option<ExtractionMode>,
+    /// How much it matters beside the others that wait in its pool; NORMAL when null.
+    priority: Option<ExecutionPriority>,
     execute_only_subset_of_transformations: Option<bool>,
     /// Ids of tasks.
     transformations: Option<Vec<String>>,
@@ -190,6 +202,7 @@ pub(crate) async fn start_configured_execution(
 ) -> Reply<Json<StartedExecution>> {
     let start = StartExecution {
         mode: configuration.mode.unwrap_or(ExtractionMode::Delta).into(),
+        priority: configuration.priority.unwrap_or(ExecutionPriority::Normal).into(),
         selection: configuration.selection()?,
         idempotency_key: IdempotencyKey::of(&headers)?.0,
     };

@@ -3,10 +3,11 @@
 use forebay_core::Timestamp;
 use forebay_core::execution::{Execution, Receipt, StepExecution, TaskExecution};
 use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TaskId};
+use forebay_core::queue::WaitsFor;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::words::{ExecutionStatus, ExtractionMode};
+use crate::api::words::{ExecutionPriority, ExecutionStatus, ExtractionMode, WaitingReason};
 
 /// An execution that was started or cancelled.
 #[derive(Serialize, ToSchema)]
@@ -48,6 +49,18 @@ pub(crate) struct ExecutionView {
     status: ExecutionStatus,
     /// Why it failed.
     message: Option<String>,
+    priority: ExecutionPriority,
+    /// Counts from 1. Only an execution that ended its worker is tried again; what is interrupted goes on in the
+    /// same attempt.
+    attempt: u32,
+    /// How often it was put back into the queue through no fault of its own.
+    interruptions: u32,
+    /// Why it was put back into the queue last.
+    requeued_because: Option<String>,
+    /// Who asked for its end first, while it ran.
+    canceled_by: Option<String>,
+    /// Why it waits; null when it does not.
+    waiting_for: Option<WaitingFor>,
     #[schema(value_type = i64)]
     queued_at: Timestamp,
     #[schema(value_type = Option<i64>)]
@@ -56,6 +69,23 @@ pub(crate) struct ExecutionView {
     finished_at: Option<Timestamp>,
     /// In the order they run.
     tasks: Vec<TaskView>,
+}
+
+/// Why a queued execution waits, as of a moment ago.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct WaitingFor {
+    reason: WaitingReason,
+    /// The same in words, with the figures.
+    text: String,
+    /// When it ends by itself, where that is known.
+    #[schema(value_type = Option<i64>)]
+    until: Option<Timestamp>,
+}
+
+impl From<WaitsFor> for WaitingFor {
+    fn from(waits: WaitsFor) -> Self {
+        Self { reason: waits.reason.into(), text: waits.text, until: waits.until }
+    }
 }
 
 /// A task of an execution.
@@ -117,7 +147,7 @@ pub(crate) struct ReceiptView {
 }
 
 impl ExecutionView {
-    pub(super) fn new(execution: &Execution, tasks: &[TaskExecution]) -> Self {
+    pub(super) fn new(execution: &Execution, tasks: &[TaskExecution], waits_for: Option<WaitsFor>) -> Self {
         Self {
             id: execution.id,
             pool_id: execution.pool_id,
@@ -125,6 +155,12 @@ impl ExecutionView {
             mode: execution.mode.into(),
             status: execution.status.into(),
             message: execution.message.clone(),
+            priority: execution.priority.into(),
+            attempt: execution.attempt,
+            interruptions: execution.interruptions,
+            requeued_because: execution.requeued_because.clone(),
+            canceled_by: execution.canceled_by.clone(),
+            waiting_for: waits_for.map(WaitingFor::from),
             queued_at: execution.queued_at,
             started_at: execution.started_at,
             finished_at: execution.finished_at,

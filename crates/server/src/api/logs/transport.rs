@@ -2,7 +2,7 @@
 
 use forebay_core::Timestamp;
 use forebay_core::execution::{Execution, LogLevel as Level, LogMessage, StepExecution, TaskExecution};
-use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TaskId};
+use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, ScheduleId, TaskId};
 use forebay_core::job::DataJob;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,6 +42,7 @@ pub(crate) struct ExecutionItemTransport {
     pool_name: String,
     #[schema(value_type = Uuid)]
     execution_id: ExecutionId,
+    /// The schedule that started it; null when none did.
     scheduling_id: Option<String>,
     #[schema(value_type = Uuid)]
     job_id: DataJobId,
@@ -86,6 +87,15 @@ impl ExecutionItemTransport {
             scheduling_name: None,
             execution_order: 0,
             monitored: false,
+        }
+    }
+
+    /// With the schedule that started the execution, if one did.
+    pub(super) fn scheduled(self, schedule: Option<&(ScheduleId, String)>) -> Self {
+        Self {
+            scheduling_id: schedule.map(|(id, _)| id.to_string()),
+            scheduling_name: schedule.map(|(_, name)| name.clone()),
+            ..self
         }
     }
 

@@ -1,6 +1,7 @@
 //! What holds for every route, on a router without a socket: who is let in, in which order a request
 //! is looked at, and the shape of errors.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,22 +9,25 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, header};
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use forebay_core::Timestamp;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
+use forebay_core::execution::Claim;
 use forebay_core::id::DataPoolId;
+use forebay_core::plane::{Damage, DataPlane, Workers};
 use forebay_core::source::{SourceError, SourceErrorKind, SourceTable};
 use forebay_core::spec::ExecutionSpec;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTable, Query, Rows, WarehouseError, WarehouseErrorKind};
-use forebay_engine::{Clock, DataPlane, Engine, Settings};
+use forebay_engine::{Clock, Disk, Engine, Settings, Space};
 use forebay_store::Store;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::api::metrics::Requests;
 use crate::api::{BODY_LIMIT, answer, router};
 
 struct Noon;
@@ -31,6 +35,19 @@ struct Noon;
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(1_764_000_000_000)
+    }
+}
+
+/// A disk that does not answer.
+struct NoDisk;
+
+impl Disk for NoDisk {
+    fn space(&self) -> std::io::Result<Space> {
+        Err(std::io::ErrorKind::NotConnected.into())
+    }
+
+    fn try_to_write(&self) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::NotConnected.into())
     }
 }
 
@@ -43,7 +60,7 @@ fn nothing() -> WarehouseError {
 
 #[async_trait]
 impl DataPlane for NoPlane {
-    async fn run(&self, _: &ExecutionSpec, _: &dyn EventSink, _: &Stop) -> Outcome {
+    async fn run(&self, _: &ExecutionSpec, _: Claim, _: &dyn EventSink, _: &Stop) -> Outcome {
         Outcome::Succeeded
     }
 
@@ -59,12 +76,24 @@ impl DataPlane for NoPlane {
         Ok(())
     }
 
-    async fn check(&self, _: &ConnectionConfig) -> Result<(), SourceError> {
+    async fn backup(&self, _: DataPoolId) -> Result<PathBuf, WarehouseError> {
+        unreachable!("no test of the router makes a backup")
+    }
+
+    async fn check(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<(), SourceError> {
         Err(SourceError::new(SourceErrorKind::Unreachable, "Connect: db:5432 cannot be reached"))
     }
 
-    async fn discover(&self, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
+    async fn discover(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
         Ok(Vec::new())
+    }
+
+    async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
+        Ok(Vec::new())
+    }
+
+    fn workers(&self) -> Workers {
+        Workers::default()
     }
 }
 
@@ -92,9 +121,17 @@ impl Answer {
 
 impl Api {
     async fn new() -> Self {
-        let settings = Settings { file_roots: Vec::new(), running_limit: 1, tables_at_a_time: 1 };
+        let settings = Settings {
+            file_roots: Vec::new(),
+            backup_dir: std::env::temp_dir(),
+            running_limit: 1,
+            pool_limit: 1,
+            source_limit: 1,
+            drain: std::time::Duration::ZERO,
+            tables_at_a_time: 1,
+        };
         let store = Store::in_memory().await.unwrap();
-        let engine = Engine::new(store, Arc::new(NoPlane), Arc::new(Noon), settings);
+        let engine = Engine::new(store, Arc::new(NoPlane), Arc::new(Noon), Arc::new(NoDisk), settings);
         let key = engine.first_start().await.unwrap().unwrap().secret.expose().to_owned();
         Self { engine, key }
     }
@@ -267,7 +304,7 @@ async fn a_panic_is_a_problem_that_tells_nothing_of_itself() {
         .route("/forebay/broken", get(broken))
         .route("/broken", get(broken))
         .layer(CatchPanicLayer::custom(answer::panicked))
-        .layer(from_fn(answer::answer));
+        .layer(from_fn_with_state(Arc::new(Requests::new()), answer::answer));
     for (path, media_type) in
         [("/broken", "application/json"), ("/forebay/broken", "application/problem+json")]
     {
