@@ -109,6 +109,8 @@ impl Session {
     {
         let lease = self.lease.take().ok_or_else(|| internal("the work on the warehouse has ended"))?;
         let halt = Halt::default();
+        // Asked for before: short work would be done before it is seen from outside.
+        halt.lock().stop = stop.is_requested();
         let seen = halt.clone();
         let interrupt = lease.connection.interrupt_handle();
         let task = tokio::task::spawn_blocking(move || {

@@ -137,7 +137,7 @@ async fn names_are_folders_and_are_taken_once_by_administrators() {
     }
     house.backed_up("monday").await;
     is_conflict(house.engine.create_backup(admin, Some(named("monday"))).await, "monday");
-    let member = house.member(Scope::Pool(house.pool), &Permission::ALL).await;
+    let member = house.member(Scope::Pool(house.pool), &[Permission::View, Permission::Manage]).await;
     is_forbidden(house.engine.create_backup(&member, None).await);
     is_forbidden(house.engine.backups(&member).await);
     assert_eq!(house.engine.backups(admin).await.unwrap().len(), 1);

@@ -14,9 +14,23 @@ const NEWEST: ABI = ABI::V7;
 
 /// What programs read of the system: libraries and time zones, names and certificates, and what the
 /// kernel says of this process, of memory and of processors. It holds no secret of the server.
-const SYSTEM: [&str; 16] = [
+const SYSTEM: [&str; 30] = [
     "/bin",
-    "/etc",
+    "/etc/ca-certificates",
+    "/etc/gai.conf",
+    "/etc/host.conf",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
     "/lib",
     "/lib64",
     "/nix/store",
