@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::future::{Future, IntoFuture};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::ServiceExt;
 use axum::extract::Request;
 use forebay_core::stop::{Stop, StopHandle};
@@ -111,6 +112,9 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
     let dir = &options.data_dir;
     std::fs::create_dir_all(dir)
         .with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
+    // Paths that are told to others must not depend on where this was started.
+    let dir = &std::fs::canonicalize(dir)
+        .with_context(|| format!("the data folder {} cannot be found", dir.display()))?;
     let lock = lock(dir)?;
     let store = Store::open(dir)
         .await
@@ -136,12 +140,23 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
     Ok(Opened { engine, workers, first_key, _lock: lock })
 }
 
+/// Takes the folder's lock, and notes this process in its file.
 fn lock(dir: &Path) -> anyhow::Result<File> {
     let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path)?;
-    file.try_lock().map_err(|_| {
-        anyhow::anyhow!("another forebay already uses the data folder {}; stop it first", dir.display())
-    })?;
+    let mut file = File::options().create(true).truncate(false).read(true).write(true).open(&path)?;
+    if file.try_lock().is_err() {
+        let mut holder = String::new();
+        // What is not there is not told: the lock is held either way.
+        let holder = match file.read_to_string(&mut holder) {
+            Ok(_) if !holder.is_empty() => format!(" (process {})", holder.trim()),
+            _ => String::new(),
+        };
+        bail!("another forebay already uses the data folder {}{holder}; stop it first", dir.display());
+    }
+    // For people alone: a full disk must not keep a server from starting.
+    if let Err(error) = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the lock does not name its holder");
+    }
     Ok(file)
 }
 

@@ -72,6 +72,7 @@ async fn a_second_server_on_the_same_folder_is_refused() {
     let server = Server::start();
     let refused = complained(&mut serve(&server.data()), 1);
     assert!(refused.contains("another forebay already uses"), "{refused}");
+    assert!(refused.contains("(process "), "{refused}");
     let mut init = forebay();
     let refused = complained(init.arg("init").arg("--data-dir").arg(server.data()), 1);
     assert!(refused.contains("another forebay already uses"), "{refused}");
