@@ -1,7 +1,7 @@
 //! Worker processes: what may crash, hang, eat memory or carry a user's SQL lives in one of these, and
 //! not in the server. A worker holds one pool.
 //!
-//! Reading order: `proto/worker.proto` is what the two sides say to each other and [`protocol`] turns
+//! Reading order: `proto/worker.proto` is what the two sides say to each other and `protocol` turns
 //! the domain's words into it; [`serve`] is the worker's side, in front of any
 //! [`DataPlane`](forebay_core::plane::DataPlane); [`child`] and [`confine`] are the worker as a process
 //! of this machine; [`workers`] is the server's side: a `DataPlane` that starts workers, asks them and
