@@ -6,6 +6,7 @@ use crate::Timestamp;
 use crate::extraction::TableExtraction;
 use crate::id::{DataConnectionId, DataJobId, DataModelId, DataPoolId, ModelTableId, TaskId, TaskTemplateId};
 use crate::name::Name;
+use crate::retry::RetryPolicy;
 
 /// A data job: tasks in order. With a connection, its SQL runs in the connection's schema;
 /// without one it is global.
@@ -31,6 +32,7 @@ pub struct Task {
     /// Place in the job, from 0.
     pub position: i64,
     pub kind: TaskKind,
+    pub retry: RetryPolicy,
     pub created_at: Timestamp,
 }
 

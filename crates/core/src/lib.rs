@@ -26,6 +26,7 @@ pub mod parameter;
 pub mod plane;
 pub mod pool;
 pub mod queue;
+pub mod retry;
 pub mod schedule;
 pub mod secret;
 pub mod settings;

@@ -15,7 +15,29 @@ use crate::spec::ExecutionSpec;
 use crate::stop::Stop;
 use crate::warehouse::{PoolTable, Query, Rows, WarehouseError};
 
-/// Runs executions and answers for the rows of pools.
+/// One pool: what a worker serves.
+#[async_trait]
+pub trait PoolPlane: Send + Sync {
+    /// Runs one execution of the pool to its end; see [`DataPlane::run`].
+    async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome;
+
+    /// Answers a read-only query on the pool's tables.
+    async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError>;
+
+    /// The tables and views of the pool.
+    async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError>;
+
+    /// Makes a consistent copy of the pool; see [`DataPlane::backup`].
+    async fn backup(&self) -> Result<PathBuf, WarehouseError>;
+
+    /// Connects to a source of the pool and reads nothing.
+    async fn check(&self, config: &ConnectionConfig) -> Result<(), SourceError>;
+
+    /// The tables a source of the pool offers.
+    async fn discover(&self, config: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError>;
+}
+
+/// All pools: what the engine is handed.
 #[async_trait]
 pub trait DataPlane: Send + Sync {
     /// Runs one execution to its end. What is written is written under the claim: once a newer claim

@@ -42,6 +42,18 @@ pub const WAITING_LIMIT: usize = 100;
 pub struct Schedule {
     pub id: ScheduleId,
     pub pool_id: DataPoolId,
+    pub settings: ScheduleSettings,
+    /// Whose right to execute the runs have: who last saved the schedule.
+    pub saved_by: Subject,
+    pub saved_at: Timestamp,
+    pub created_at: Timestamp,
+    /// `None` while it is disabled, follows another schedule, or has no occurrence left.
+    pub next: Option<Firing>,
+}
+
+/// What a user sets of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleSettings {
     pub name: Name,
     pub activation: Activation,
     pub trigger: Trigger,
@@ -55,12 +67,6 @@ pub struct Schedule {
     pub misfire: Misfire,
     /// A firing is put off by some time below this, the same time for the same occurrence.
     pub jitter_seconds: u32,
-    /// Whose right to execute the runs have: who last saved the schedule.
-    pub saved_by: Subject,
-    pub saved_at: Timestamp,
-    pub created_at: Timestamp,
-    /// `None` while it is disabled, follows another schedule, or has no occurrence left.
-    pub next: Option<Firing>,
 }
 
 /// What makes a schedule fire.
@@ -114,7 +120,7 @@ impl Schedule {
     /// The first firing after a moment, whether the schedule is enabled or not.
     #[must_use]
     pub fn firing_after(&self, after: Timestamp) -> Option<Firing> {
-        let Trigger::Time(timetable) = &self.trigger else { return None };
+        let Trigger::Time(timetable) = &self.settings.trigger else { return None };
         let mut occurrences = timetable.occurrences_after(after);
         let first = occurrences.next()?;
         Some(self.firing(first.at, occurrences.next().map(|second| second.at)))
@@ -125,7 +131,7 @@ impl Schedule {
     /// rules of the time zone may have changed.
     #[must_use]
     pub fn replanned(&self, now: Timestamp) -> Option<Firing> {
-        match (self.activation, self.next) {
+        match (self.settings.activation, self.next) {
             (Activation::Disabled, _) => None,
             (Activation::Enabled, Some(next)) if next.occurrence <= now => Some(next),
             (Activation::Enabled, _) => self.firing_after(now),
@@ -134,7 +140,7 @@ impl Schedule {
 
     /// The firing of an occurrence. It is always due before the occurrence that follows.
     fn firing(&self, occurrence: Timestamp, following: Option<Timestamp>) -> Firing {
-        let mut bound = i64::from(self.jitter_seconds) * 1000;
+        let mut bound = i64::from(self.settings.jitter_seconds) * 1000;
         if let Some(following) = following {
             bound = bound.min(following.as_millis() - occurrence.as_millis());
         }

@@ -1,8 +1,6 @@
 //! The execution spec: a job as it was when it was started, complete and frozen. Whoever runs it
 //! needs nothing else, so it may run in another process.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
@@ -12,6 +10,7 @@ use crate::extraction::TableExtraction;
 use crate::id::{DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, ModelTableId, TaskId};
 use crate::model::{ForeignKey, ModelTable};
 use crate::parameter::{ParameterOrigin, ParameterType};
+use crate::retry::RetryPolicy;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionSpec {
@@ -46,33 +45,6 @@ pub struct TaskSpec {
     /// How often it is tried when what failed may work a moment later.
     #[serde(default)]
     pub retry: RetryPolicy,
-}
-
-/// How often a task is tried in one run, and how long is waited between. Only what may help is tried
-/// again: a source that did not answer, a warehouse that was busy or full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RetryPolicy {
-    /// The first one included; none and 1 mean that nothing is tried again.
-    pub attempts: u32,
-    /// Before the second attempt. Each further pause is twice as long.
-    pub first_pause_seconds: u64,
-    pub longest_pause_seconds: u64,
-}
-
-impl RetryPolicy {
-    /// How long to wait after an attempt that failed (from 1), before chance is added.
-    #[must_use]
-    pub fn pause(&self, attempt: u32) -> Duration {
-        let doubled = 2_u64.saturating_pow(attempt.saturating_sub(1));
-        let seconds = self.first_pause_seconds.saturating_mul(doubled);
-        Duration::from_secs(seconds.min(self.longest_pause_seconds))
-    }
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        Self { attempts: 3, first_pause_seconds: 5, longest_pause_seconds: 60 }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,17 +91,4 @@ pub struct ModelLoadSpec {
 /// What was kept before it could be set.
 fn two() -> u64 {
     2
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_longest() {
-        let policy = RetryPolicy { attempts: 9, first_pause_seconds: 5, longest_pause_seconds: 60 };
-        let seconds: Vec<u64> = (1..7).map(|attempt| policy.pause(attempt).as_secs()).collect();
-        assert_eq!(seconds, [5, 10, 20, 40, 60, 60]);
-        assert_eq!(policy.pause(u32::MAX).as_secs(), 60);
-    }
 }

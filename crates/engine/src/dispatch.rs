@@ -20,17 +20,14 @@ impl Engine {
     /// Takes back what a crash interrupted, then runs what is queued until the stop is asked for. Then nothing
     /// begins any more; what still runs has some time to end by itself, is then stopped and put back into the
     /// queue: the next start goes on with it.
-    ///
-    /// # Errors
-    /// None: what cannot be read or written is logged and tried again.
-    pub async fn dispatch(&self, stop: Stop) -> Result<()> {
+    /// What cannot be read or written is logged and tried again.
+    pub async fn dispatch(&self, stop: Stop) {
         self.remove_rows_of_deleted_pools().await;
         let _at_work = self.0.dispatching.begin();
         tokio::select! {
             () = self.run_queue(stop) => {}
             () = self.keep_leases() => {}
         }
-        Ok(())
     }
 
     async fn run_queue(&self, stop: Stop) {

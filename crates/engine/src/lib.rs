@@ -50,7 +50,7 @@ pub use executions::{Selection, StartExecution, TaskSelection};
 pub use health::Check;
 pub use keys::{FirstKey, NewKey};
 pub use metrics::Figures;
-pub use schedules::{Preview, SaveSchedule};
+pub use schedules::Preview;
 pub use tasks::NewTask;
 
 /// Tells the time. Tests turn their own.

@@ -9,7 +9,6 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use forebay_core::Timestamp;
-use forebay_core::error::Result;
 use forebay_core::id::ExecutionId;
 use forebay_core::schedule::Schedule;
 use forebay_core::stop::Stop;
@@ -38,11 +37,8 @@ pub(crate) struct Scheduling {
 
 impl Engine {
     /// Fires what is due and takes runs through their jobs until the stop is asked for. What is under way then
-    /// is gone on with at the next start.
-    ///
-    /// # Errors
-    /// None: what cannot be read or written is logged and tried again.
-    pub async fn run_schedules(&self, stop: Stop) -> Result<()> {
+    /// is gone on with at the next start. What cannot be read or written is logged and tried again.
+    pub async fn run_schedules(&self, stop: Stop) {
         let mut changes = self.changes();
         let mut watch = ClockWatch { at: self.now(), seen: Instant::now() };
         let mut planned = false;
@@ -62,7 +58,6 @@ impl Engine {
                 () = stop.requested() => {}
             }
         }
-        Ok(())
     }
 
     /// Works out anew when each schedule fires: the clock may have been set back, and the rules of a time zone
@@ -82,7 +77,7 @@ impl Engine {
                 continue;
             }
             tracing::warn!(
-                schedule.id = %schedule.id, schedule.name = %schedule.name,
+                schedule.id = %schedule.id, schedule.settings.name = %schedule.settings.name,
                 before = ?schedule.next, now = ?next, "the next firing of a schedule is planned anew"
             );
             if let Err(error) = self.store().replan_schedule(schedule.id, schedule.next, next).await {

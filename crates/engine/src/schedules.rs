@@ -8,12 +8,10 @@ use std::collections::HashMap;
 use forebay_core::Timestamp;
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Result};
-use forebay_core::execution::{ExtractionMode, Priority};
-use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, ScheduleId};
+use forebay_core::id::{DataPoolId, ExecutionId, ScheduleId};
 use forebay_core::job::Activation;
-use forebay_core::name::Name;
 use forebay_core::schedule::{
-    Cause, Firing, Misfire, Occurrence, OnFailure, Overlap, Schedule, ScheduleRun, Timetable, Trigger,
+    Cause, Firing, Occurrence, Overlap, Schedule, ScheduleRun, ScheduleSettings, Timetable, Trigger,
     WAITING_LIMIT,
 };
 
@@ -23,21 +21,6 @@ use crate::scheduler::Start;
 
 /// How many firings a preview shows.
 const PREVIEW: usize = 20;
-
-/// What a user sets of a schedule.
-#[derive(Clone, Debug)]
-pub struct SaveSchedule {
-    pub name: Name,
-    pub activation: Activation,
-    pub trigger: Trigger,
-    pub mode: ExtractionMode,
-    pub priority: Priority,
-    pub jobs: Vec<DataJobId>,
-    pub on_failure: OnFailure,
-    pub overlap: Overlap,
-    pub misfire: Misfire,
-    pub jitter_seconds: u32,
-}
 
 /// A firing to come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +58,7 @@ impl Engine {
         &self,
         caller: &Caller,
         pool: DataPoolId,
-        save: SaveSchedule,
+        settings: ScheduleSettings,
     ) -> Result<Schedule> {
         self.pool_to_schedule(caller, pool).await?;
         let _saving = self.0.scheduling.saving.lock().await;
@@ -83,16 +66,7 @@ impl Engine {
         let mut schedule = Schedule {
             id: ScheduleId::random(),
             pool_id: pool,
-            name: save.name,
-            activation: save.activation,
-            trigger: save.trigger,
-            mode: save.mode,
-            priority: save.priority,
-            jobs: save.jobs,
-            on_failure: save.on_failure,
-            overlap: save.overlap,
-            misfire: save.misfire,
-            jitter_seconds: save.jitter_seconds,
+            settings,
             saved_by: caller.subject,
             saved_at: now,
             created_at: now,
@@ -104,45 +78,37 @@ impl Engine {
         Ok(schedule)
     }
 
-    /// Replaces what a user sets. Runs that have begun go on as they began.
+    /// Changes what a user sets, from how it is now: of two changes at once neither is lost. Runs that have begun
+    /// go on as they began.
     ///
     /// # Errors
-    /// As for [`Engine::create_schedule`].
+    /// As for [`Engine::create_schedule`], and what `change` says; then nothing is changed.
     pub async fn update_schedule(
         &self,
         caller: &Caller,
         pool: DataPoolId,
         id: ScheduleId,
-        save: SaveSchedule,
+        change: impl FnOnce(&ScheduleSettings) -> Result<ScheduleSettings> + Send,
     ) -> Result<Schedule> {
         self.pool_to_schedule(caller, pool).await?;
         let _saving = self.0.scheduling.saving.lock().await;
         let before = self.store().schedule(pool, id).await?;
         let now = self.now();
         let mut schedule = Schedule {
-            name: save.name,
-            activation: save.activation,
-            trigger: save.trigger,
-            mode: save.mode,
-            priority: save.priority,
-            jobs: save.jobs,
-            on_failure: save.on_failure,
-            overlap: save.overlap,
-            misfire: save.misfire,
-            jitter_seconds: save.jitter_seconds,
+            settings: change(&before.settings)?,
             saved_by: caller.subject,
             saved_at: now,
             ..before.clone()
         };
         schedule.next = self.checked_schedule(&schedule, now).await?;
-        let same_times =
-            (&before.trigger, before.jitter_seconds) == (&schedule.trigger, schedule.jitter_seconds);
-        if same_times && schedule.activation == Activation::Enabled && before.next.is_some() {
+        let same_times = (&before.settings.trigger, before.settings.jitter_seconds)
+            == (&schedule.settings.trigger, schedule.settings.jitter_seconds);
+        if same_times && schedule.settings.activation == Activation::Enabled && before.next.is_some() {
             // A new name must not lose an occurrence that is due.
             schedule.next = before.next;
         }
         self.store().update_schedule(&schedule).await?;
-        if schedule.activation == Activation::Disabled {
+        if schedule.settings.activation == Activation::Disabled {
             self.end_waiting_runs(caller, &schedule).await?;
         }
         self.0.scheduling.wake.notify_one();
@@ -164,10 +130,10 @@ impl Engine {
         self.pool_to_schedule(caller, pool).await?;
         let _saving = self.0.scheduling.saving.lock().await;
         let mut schedule = self.store().schedule(pool, id).await?;
-        if schedule.activation == activation {
+        if schedule.settings.activation == activation {
             return Ok(schedule);
         }
-        schedule.activation = activation;
+        schedule.settings.activation = activation;
         let now = self.now();
         schedule.next = match activation {
             Activation::Enabled => {
@@ -192,11 +158,12 @@ impl Engine {
     pub async fn delete_schedule(&self, caller: &Caller, pool: DataPoolId, id: ScheduleId) -> Result<()> {
         self.pool_to_schedule(caller, pool).await?;
         let _saving = self.0.scheduling.saving.lock().await;
-        let follows = |other: &Schedule| matches!(other.trigger, Trigger::After(before) if before == id);
+        let follows =
+            |other: &Schedule| matches!(other.settings.trigger, Trigger::After(before) if before == id);
         if let Some(follower) = self.store().schedules(pool).await?.into_iter().find(follows) {
             let reason = format!(
                 "the schedule `{}` runs after this one; delete that one first, or let it run by a pattern",
-                follower.name
+                follower.settings.name
             );
             return Err(Error::conflict(reason));
         }
@@ -218,7 +185,7 @@ impl Engine {
         let schedule = self.store().schedule(pool, id).await?;
         let live = self.store().live_runs_of(id).await?;
         let mut cancel_live = None;
-        match schedule.overlap {
+        match schedule.settings.overlap {
             _ if live.is_empty() => {}
             Overlap::Skip => {
                 let reason = "the last run of this schedule is still on; wait for its end, or cancel it";
@@ -284,7 +251,7 @@ impl Engine {
     ) -> Result<Vec<Preview>> {
         self.pool_to_watch(caller, pool).await?;
         let schedule = self.store().schedule(pool, id).await?;
-        let Trigger::Time(timetable) = &schedule.trigger else { return Ok(Vec::new()) };
+        let Trigger::Time(timetable) = &schedule.settings.trigger else { return Ok(Vec::new()) };
         let mut previews = self.previews(timetable);
         for preview in &mut previews {
             let just_before = Timestamp::from_millis(preview.occurrence.at.as_millis() - 1);

@@ -8,7 +8,7 @@ use forebay_core::job::{Activation, DataJob, TableChoice, Task, TaskKind};
 use forebay_core::model::DataModel;
 use forebay_core::parameter::Parameter;
 use forebay_core::spec::{
-    ExecutionSpec, ExtractionSpec, ModelLoadSpec, NamedSchema, ParameterSpec, RetryPolicy, TaskSpec, Work,
+    ExecutionSpec, ExtractionSpec, ModelLoadSpec, NamedSchema, ParameterSpec, TaskSpec, Work,
 };
 
 use crate::Engine;
@@ -53,7 +53,7 @@ impl Engine {
                 name: task.name.to_string(),
                 work,
                 parameters: parameter_specs(&own, &pool_parameters),
-                retry: RetryPolicy::default(),
+                retry: task.retry,
             });
         }
         let schemas = self

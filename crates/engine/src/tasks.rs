@@ -8,6 +8,7 @@ use forebay_core::extraction::TableExtraction;
 use forebay_core::id::{DataJobId, DataPoolId, TableExtractionId, TaskId, TaskTemplateId};
 use forebay_core::job::{Activation, ModelLoad, TableChoice, Task, TaskKind};
 use forebay_core::name::Name;
+use forebay_core::retry::RetryPolicy;
 
 use crate::Engine;
 use crate::spec::check_model_tables;
@@ -97,6 +98,7 @@ impl Engine {
             activation: Activation::Enabled,
             position: new.position.unwrap_or(-1),
             kind: new.kind,
+            retry: RetryPolicy::default(),
             created_at: self.now(),
         };
         self.store().create_task(&task).await?;
@@ -140,6 +142,25 @@ impl Engine {
     ) -> Result<Task> {
         let change = |task: &mut Task| {
             task.activation = activation;
+            Ok(())
+        };
+        self.change_task(caller, pool, job, id, change).await
+    }
+
+    /// Changes how often a task is tried, from how it is now.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` for a policy out of bounds.
+    pub async fn set_retry_policy(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        id: &str,
+        change: impl FnOnce(RetryPolicy) -> RetryPolicy + Send,
+    ) -> Result<Task> {
+        let change = |task: &mut Task| {
+            task.retry = change(task.retry).checked()?;
             Ok(())
         };
         self.change_task(caller, pool, job, id, change).await

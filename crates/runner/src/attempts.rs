@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use forebay_core::spec::RetryPolicy;
+use forebay_core::retry::RetryPolicy;
 use forebay_core::stop::Stop;
 
 use crate::halt::{Halt, unless_stopped};

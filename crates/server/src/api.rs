@@ -25,6 +25,7 @@ mod pools;
 mod problem;
 mod query;
 mod query_string;
+mod retry_policies;
 mod schedules;
 mod settings;
 mod tables;
@@ -143,7 +144,7 @@ fn contract() -> OpenApiRouter<Engine> {
 /// Forebay's own calls.
 #[rustfmt::skip]
 fn own() -> OpenApiRouter<Engine> {
-    use self::{backups, connections, damages, executions, grants, jobs, keys, models, query, schedules, settings, users};
+    use self::{backups, connections, damages, executions, grants, jobs, keys, models, query, retry_policies, schedules, settings, users};
     OpenApiRouter::default()
         .routes(at("/pools/{poolId}/connections", View, routes!(connections::data_connections)))
         .routes(at("/pools/{poolId}/connections", Edit, routes!(connections::create_data_connection)))
@@ -151,6 +152,8 @@ fn own() -> OpenApiRouter<Engine> {
         .routes(at("/pools/{poolId}/connections/{connectionId}", Edit, routes!(connections::update_data_connection, connections::delete_data_connection)))
         .routes(at("/pools/{poolId}/connections/{connectionId}/test", Edit, routes!(connections::check_data_connection)))
         .routes(at("/pools/{poolId}/damages", View, routes!(damages::damages)))
+        .routes(at("/pools/{poolId}/jobs/{jobId}/tasks/{taskId}/retry-policy", View, routes!(retry_policies::retry_policy)))
+        .routes(at("/pools/{poolId}/jobs/{jobId}/tasks/{taskId}/retry-policy", Edit, routes!(retry_policies::set_retry_policy)))
         .routes(at("/pools/{poolId}/query", View, routes!(query::query)))
         .routes(at("/pools/{poolId}/data-models", View, routes!(models::data_models)))
         .routes(at("/pools/{poolId}/data-models", Edit, routes!(models::create_data_model)))

@@ -4,7 +4,7 @@ mod api;
 mod cli;
 mod demo;
 mod disk;
-mod pool_plane;
+mod local_pool;
 mod serve;
 mod telemetry;
 mod wiring;

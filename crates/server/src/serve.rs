@@ -14,7 +14,7 @@ use axum::extract::Request;
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_engine::{Engine, FirstKey, Settings};
 use forebay_store::Store;
-use forebay_worker::WorkerPlane;
+use forebay_worker::{Patience, WorkerPlane};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -52,14 +52,14 @@ pub(crate) struct Options {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct QueueOptions {
     /// The most executions of one pool that run at a time.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = Self::default().pool_limit)]
     pub(crate) pool_limit: usize,
     /// The most executions that read one source host at a time, of all pools.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = Self::default().source_limit)]
     pub(crate) source_limit: usize,
     /// How long running executions may go on when the server is asked to stop, in seconds; then they are put back
     /// into the queue for the next start.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = Self::default().drain_seconds)]
     pub(crate) drain_seconds: u64,
 }
 
@@ -73,13 +73,13 @@ impl Default for QueueOptions {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct WorkerOptions {
     /// How long a worker that nobody uses is kept, in seconds.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = Self::default().worker_idle_seconds)]
     pub(crate) worker_idle_seconds: u64,
     /// After how many seconds without a sign of life a worker is killed; what it ran is run again.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, default_value_t = Self::default().worker_silence_seconds, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) worker_silence_seconds: u64,
     /// How long a cancelled execution may take to stop, in seconds, before its worker is killed.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=8))]
+    #[arg(long, default_value_t = Self::default().worker_stop_seconds, value_parser = clap::value_parser!(u64).range(1..=8))]
     pub(crate) worker_stop_seconds: u64,
     /// The most memory of each worker, in MiB; by default 1024 more than its engine may use.
     #[arg(long)]
@@ -88,10 +88,11 @@ pub(crate) struct WorkerOptions {
 
 impl Default for WorkerOptions {
     fn default() -> Self {
+        let Patience { idle, silence, stop, .. } = Patience::default();
         Self {
-            worker_idle_seconds: 300,
-            worker_silence_seconds: 30,
-            worker_stop_seconds: 5,
+            worker_idle_seconds: idle.as_secs(),
+            worker_silence_seconds: silence.as_secs(),
+            worker_stop_seconds: stop.as_secs(),
             worker_memory_mib: None,
         }
     }
@@ -121,7 +122,10 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
         .with_context(|| format!("the metadata in {} cannot be opened", dir.display()))?;
     let workers = Arc::new(wiring::workers(options, dir)?);
     let settings = Settings {
-        backup_dir: options.backup_dir.clone().unwrap_or_else(|| dir.join("backups")),
+        backup_dir: match &options.backup_dir {
+            Some(dir) => std::path::absolute(dir)?,
+            None => dir.join("backups"),
+        },
         file_roots: options.file_roots.clone(),
         running_limit: options.running_limit.max(1),
         pool_limit: options.queue.pool_limit.max(1),
@@ -164,9 +168,9 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     stop: StopHandle,
-    dispatcher: JoinHandle<forebay_core::Result<()>>,
+    dispatcher: JoinHandle<()>,
     keeper: JoinHandle<()>,
-    scheduler: JoinHandle<forebay_core::Result<()>>,
+    scheduler: JoinHandle<()>,
     listener: TcpListener,
     opened: Opened,
 }
@@ -200,14 +204,14 @@ impl Server {
         let mut serving = std::pin::pin!(axum::serve(listener, service).into_future());
         tokio::select! {
             served = &mut serving => return Ok(served?),
-            // A server that runs nothing must not look alive.
-            ended = &mut dispatcher => return ended?.context("the queue of executions cannot be read"),
-            ended = &mut scheduler => return ended?.context("the schedules cannot be run"),
+            // A server that runs nothing must not look alive. They end by themselves in a panic alone.
+            ended = &mut dispatcher => return ended.context("the queue of executions is not worked on any more"),
+            ended = &mut scheduler => return ended.context("the schedules are not looked at any more"),
             () = until => stop.request(),
         }
         let ended = async {
-            scheduler.await??;
-            dispatcher.await??;
+            scheduler.await?;
+            dispatcher.await?;
             keeper.await?;
             opened.workers.stop().await;
             anyhow::Ok(())

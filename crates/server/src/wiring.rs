@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use forebay_core::Timestamp;
-use forebay_core::plane::Damage;
 use forebay_engine::Clock;
 use forebay_worker::{Launch, Patience, WorkerPlane};
 
@@ -29,7 +28,6 @@ impl Clock for WallClock {
 
 /// The workers of a server. Those that a killed server left on the same data are ended.
 pub(crate) fn workers(options: &Options, data_dir: &Path) -> std::io::Result<WorkerPlane> {
-    let data_dir = std::fs::canonicalize(data_dir)?;
     let workers = &options.workers;
     let memory_mib =
         workers.worker_memory_mib.unwrap_or(options.memory_mib.saturating_add(BESIDE_ENGINE_MIB));
@@ -44,7 +42,7 @@ pub(crate) fn workers(options: &Options, data_dir: &Path) -> std::io::Result<Wor
         arguments: Arc::new(move |pool, dir| means.to_arguments(pool, dir)),
         pools_dir: data_dir.join("pools"),
         notes_dir: data_dir.join("workers"),
-        damages: Arc::new(damages),
+        damages: Arc::new(forebay_warehouse::damages),
         memory_bytes: Some(memory_mib.saturating_mul(1024 * 1024)),
     };
     let patience = Patience {
@@ -54,19 +52,6 @@ pub(crate) fn workers(options: &Options, data_dir: &Path) -> std::io::Result<Wor
         ..Patience::default()
     };
     Ok(WorkerPlane::new(launch, patience))
-}
-
-/// What the warehouse found damaged in a pool's folder. It looks at files alone.
-fn damages(dir: &Path) -> std::io::Result<Vec<Damage>> {
-    let found = match forebay_warehouse::Damage::recorded(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        found => found?,
-    };
-    let told = |damage: forebay_warehouse::Damage| Damage {
-        quarantined: damage.quarantined,
-        last_good: damage.last_good,
-    };
-    Ok(found.into_iter().map(told).collect())
 }
 
 /// This program. On Linux by way of the running process, so that a worker is never of another version:

@@ -13,7 +13,7 @@ use forebay_worker::confine::{Bounds, confine};
 use forebay_worker::serve::{About, serve};
 use tokio::net::UnixStream;
 
-use crate::pool_plane::PoolPlane;
+use crate::local_pool::LocalPool;
 
 /// The most files and connections that a worker may hold open.
 const OPEN_FILES: u64 = 1024;
@@ -81,7 +81,7 @@ pub(crate) fn main(arguments: &Arguments) -> anyhow::Result<()> {
     let pool: DataPoolId = arguments.pool.parse().context("--pool must be the id of a data pool")?;
     let Means { threads, engine_memory_mib, .. } = arguments.means;
     let limits = Limits { threads, memory_bytes: engine_memory_mib * MIB, temp_bytes: TEMP_MIB * MIB };
-    let plane = Arc::new(PoolPlane::new(pool, &arguments.dir, limits));
+    let plane = Arc::new(LocalPool::new(pool, &arguments.dir, limits));
     let runtime = tokio::runtime::Runtime::new()?;
     let about =
         About { pool, version: env!("CARGO_PKG_VERSION").to_owned(), confinement: confinement.to_string() };
@@ -94,7 +94,7 @@ pub(crate) fn main(arguments: &Arguments) -> anyhow::Result<()> {
 
 async fn talk(
     connection: std::os::unix::net::UnixStream,
-    plane: Arc<PoolPlane>,
+    plane: Arc<LocalPool>,
     about: About,
     tether: Tether,
 ) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ pub(crate) type Pool = sqlx::Pool<Sqlite>;
 pub(crate) type Connection = sqlx::SqliteConnection;
 pub(crate) type Row = sqlx::sqlite::SqliteRow;
 pub(crate) type Transaction = sqlx::Transaction<'static, Sqlite>;
-type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
+pub(crate) type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
 
 const READERS: u32 = 4;
 

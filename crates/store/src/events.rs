@@ -9,25 +9,13 @@ use crate::db::{self, Connection};
 use crate::executions::not_found;
 use crate::log_budget::LogBudget;
 use crate::logs::Line;
-use crate::{Store, totals};
+use crate::totals;
 
-impl Store {
-    /// Writes what the server says of an execution, all or none. Once the execution has ended, its state stays
-    /// and only log messages are kept. What a run says goes through [`Store::record_events`].
-    ///
-    /// # Errors
-    /// `NotFound` for the execution.
-    pub async fn apply_events(&self, execution: ExecutionId, events: &[(Timestamp, Event)]) -> Result<()> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let mut transaction = self.begin().await?;
-        write(&mut transaction, execution, events).await?;
-        db::commit(transaction).await
-    }
-}
-
-/// Writes news of an execution in a transaction of the caller.
+/// Writes news of an execution in a transaction of the caller. Once the execution has ended, its state stays and
+/// only log messages are kept.
+///
+/// # Errors
+/// `NotFound` for the execution.
 pub(crate) async fn write(
     connection: &mut Connection,
     execution: ExecutionId,

@@ -4,42 +4,26 @@ use std::collections::HashMap;
 
 use forebay_core::error::Kind;
 use forebay_core::id::{DataJobId, DataPoolId, ScheduleId};
-use forebay_core::schedule::{Firing, Schedule, Trigger};
+use forebay_core::schedule::{Firing, Schedule, ScheduleSettings, Trigger};
 use forebay_core::{Error, Result, Timestamp};
 
 use crate::Store;
-use crate::db::{self, Connection, Row};
+use crate::db::{self, Connection, Query, Row};
 
 impl Store {
     /// # Errors
     /// `Conflict` when the name is taken, or when the pool, a job or the schedule it follows is gone.
     pub async fn create_schedule(&self, schedule: &Schedule) -> Result<()> {
         let mut transaction = self.begin().await?;
-        db::query(
+        bound(
             "insert into schedules
                 (id, pool_id, name, activation, timetable, after_schedule_id, mode, on_failure, overlap, misfire,
-                 jitter_seconds, saved_by_type, saved_by_id, saved_at, created_at, next_occurrence, next_due,
-                 priority)
+                 jitter_seconds, saved_by_type, saved_by_id, saved_at, next_occurrence, next_due, priority,
+                 created_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-        )
-        .bind(schedule.id.to_string())
-        .bind(schedule.pool_id.to_string())
-        .bind(schedule.name.as_str())
-        .bind(db::to_word(schedule.activation)?)
-        .bind(timetable(schedule)?)
-        .bind(after(schedule))
-        .bind(schedule.mode.as_str())
-        .bind(db::to_word(schedule.on_failure)?)
-        .bind(db::to_word(schedule.overlap)?)
-        .bind(db::to_word(schedule.misfire)?)
-        .bind(i64::from(schedule.jitter_seconds))
-        .bind(db::subject_columns(schedule.saved_by).0)
-        .bind(db::subject_columns(schedule.saved_by).1)
-        .bind(schedule.saved_at.as_millis())
+            schedule,
+        )?
         .bind(schedule.created_at.as_millis())
-        .bind(schedule.next.map(|next| next.occurrence.as_millis()))
-        .bind(schedule.next.map(|next| next.due.as_millis()))
-        .bind(schedule.priority.as_str())
         .execute(&mut *transaction)
         .await
         .map_err(|error| taken(error, schedule))?;
@@ -53,30 +37,14 @@ impl Store {
     /// `NotFound`; `Conflict` as for [`Store::create_schedule`].
     pub async fn update_schedule(&self, schedule: &Schedule) -> Result<()> {
         let mut transaction = self.begin().await?;
-        let done = db::query(
+        let done = bound(
             "update schedules
              set name = $3, activation = $4, timetable = $5, after_schedule_id = $6, mode = $7, on_failure = $8,
                  overlap = $9, misfire = $10, jitter_seconds = $11, saved_by_type = $12, saved_by_id = $13,
                  saved_at = $14, next_occurrence = $15, next_due = $16, priority = $17
-             where pool_id = $1 and id = $2",
-        )
-        .bind(schedule.pool_id.to_string())
-        .bind(schedule.id.to_string())
-        .bind(schedule.name.as_str())
-        .bind(db::to_word(schedule.activation)?)
-        .bind(timetable(schedule)?)
-        .bind(after(schedule))
-        .bind(schedule.mode.as_str())
-        .bind(db::to_word(schedule.on_failure)?)
-        .bind(db::to_word(schedule.overlap)?)
-        .bind(db::to_word(schedule.misfire)?)
-        .bind(i64::from(schedule.jitter_seconds))
-        .bind(db::subject_columns(schedule.saved_by).0)
-        .bind(db::subject_columns(schedule.saved_by).1)
-        .bind(schedule.saved_at.as_millis())
-        .bind(schedule.next.map(|next| next.occurrence.as_millis()))
-        .bind(schedule.next.map(|next| next.due.as_millis()))
-        .bind(schedule.priority.as_str())
+             where id = $1 and pool_id = $2",
+            schedule,
+        )?
         .execute(&mut *transaction)
         .await
         .map_err(|error| taken(error, schedule))?;
@@ -252,26 +220,53 @@ pub(crate) async fn set_next(
 
 fn taken(raw: sqlx::Error, schedule: &Schedule) -> Error {
     db::error_or_duplicate(raw, || {
-        format!("there already is a schedule `{}` in this data pool; choose another name", schedule.name)
+        format!(
+            "there already is a schedule `{}` in this data pool; choose another name",
+            schedule.settings.name
+        )
     })
 }
 
-fn timetable(schedule: &Schedule) -> Result<Option<String>> {
-    match &schedule.trigger {
+/// A statement with what may change of a schedule, from its id as $1 to its priority as $17.
+fn bound(sql: &'static str, schedule: &Schedule) -> Result<Query> {
+    let Schedule { settings, saved_by, next, .. } = schedule;
+    let (saved_by_type, saved_by_id) = db::subject_columns(*saved_by);
+    Ok(db::query(sql)
+        .bind(schedule.id.to_string())
+        .bind(schedule.pool_id.to_string())
+        .bind(settings.name.to_string())
+        .bind(db::to_word(settings.activation)?)
+        .bind(timetable(settings)?)
+        .bind(after(settings))
+        .bind(settings.mode.as_str())
+        .bind(db::to_word(settings.on_failure)?)
+        .bind(db::to_word(settings.overlap)?)
+        .bind(db::to_word(settings.misfire)?)
+        .bind(i64::from(settings.jitter_seconds))
+        .bind(saved_by_type)
+        .bind(saved_by_id)
+        .bind(schedule.saved_at.as_millis())
+        .bind(next.map(|next| next.occurrence.as_millis()))
+        .bind(next.map(|next| next.due.as_millis()))
+        .bind(settings.priority.as_str()))
+}
+
+fn timetable(settings: &ScheduleSettings) -> Result<Option<String>> {
+    match &settings.trigger {
         Trigger::Time(timetable) => db::to_json(timetable).map(Some),
         Trigger::After(_) => Ok(None),
     }
 }
 
-fn after(schedule: &Schedule) -> Option<String> {
-    match &schedule.trigger {
+fn after(settings: &ScheduleSettings) -> Option<String> {
+    match &settings.trigger {
         Trigger::Time(_) => None,
         Trigger::After(other) => Some(other.to_string()),
     }
 }
 
 async fn insert_jobs(connection: &mut Connection, schedule: &Schedule) -> Result<()> {
-    for (position, job) in (0_i64..).zip(&schedule.jobs) {
+    for (position, job) in (0_i64..).zip(&schedule.settings.jobs) {
         db::query(
             "insert into schedule_jobs (schedule_id, position, pool_id, job_id) values ($1, $2, $3, $4)",
         )
@@ -316,16 +311,18 @@ fn read(row: &Row, jobs: Vec<DataJobId>) -> Result<Schedule> {
     Ok(Schedule {
         id: db::id(row, "id")?,
         pool_id: db::id(row, "pool_id")?,
-        name: db::name(row)?,
-        activation: db::word(row, "activation")?,
-        trigger,
-        mode: db::word(row, "mode")?,
-        priority: db::word(row, "priority")?,
-        jobs,
-        on_failure: db::word(row, "on_failure")?,
-        overlap: db::word(row, "overlap")?,
-        misfire: db::word(row, "misfire")?,
-        jitter_seconds: u32::try_from(db::get::<i64>(row, "jitter_seconds")?).map_err(Error::internal)?,
+        settings: ScheduleSettings {
+            name: db::name(row)?,
+            activation: db::word(row, "activation")?,
+            trigger,
+            mode: db::word(row, "mode")?,
+            priority: db::word(row, "priority")?,
+            jobs,
+            on_failure: db::word(row, "on_failure")?,
+            overlap: db::word(row, "overlap")?,
+            misfire: db::word(row, "misfire")?,
+            jitter_seconds: u32::try_from(db::get::<i64>(row, "jitter_seconds")?).map_err(Error::internal)?,
+        },
         saved_by: db::subject(row, "saved_by_type", "saved_by_id")?,
         saved_at: db::time(row, "saved_at")?,
         created_at: db::time(row, "created_at")?,

@@ -21,8 +21,9 @@ impl Store {
         shift(&mut transaction, &task, 1).await?;
         db::query(
             "insert into tasks
-                (id, template_id, pool_id, job_id, name, description, activation, position, kind, content, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                (id, template_id, pool_id, job_id, name, description, activation, position, kind, content, created_at,
+                 retry)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         )
         .bind(task.id.to_string())
         .bind(task.template_id.to_string())
@@ -35,6 +36,7 @@ impl Store {
         .bind(task.kind.type_name())
         .bind(content(&task.kind)?)
         .bind(task.created_at.as_millis())
+        .bind(db::to_json(&task.retry)?)
         .execute(&mut *transaction)
         .await
         .map_err(|error| match db::is_foreign_key(&error) {
@@ -95,7 +97,7 @@ impl Store {
         task(&row.ok_or_else(|| not_found(id))?)
     }
 
-    /// Writes the name, the description, the activation, the position and what the task does. A negative
+    /// Writes the name, the description, the activation, the position, the retry policy and what the task does. A negative
     /// position, or one past the end, moves the task to the end. Returns the task with the position it got.
     ///
     /// # Errors
@@ -188,7 +190,8 @@ async fn write(connection: &mut Connection, task: &Task) -> Result<Task> {
         shift(connection, &task, 1).await?;
     }
     db::query(
-        "update tasks set name = $2, description = $3, activation = $4, position = $5, kind = $6, content = $7
+        "update tasks set name = $2, description = $3, activation = $4, position = $5, kind = $6, content = $7,
+             retry = $8
          where id = $1",
     )
     .bind(task.id.to_string())
@@ -198,6 +201,7 @@ async fn write(connection: &mut Connection, task: &Task) -> Result<Task> {
     .bind(task.position)
     .bind(task.kind.type_name())
     .bind(content(&task.kind)?)
+    .bind(db::to_json(&task.retry)?)
     .execute(connection)
     .await
     .map_err(db::error)?;
@@ -268,6 +272,7 @@ fn task(row: &Row) -> Result<Task> {
         activation: db::word(row, "activation")?,
         position: db::get(row, "position")?,
         kind,
+        retry: db::json(row, "retry")?,
         created_at: db::time(row, "created_at")?,
     })
 }

@@ -36,10 +36,11 @@ use forebay_core::parameter::{
 };
 use forebay_core::pool::DataPool;
 use forebay_core::queue::Limits;
+use forebay_core::retry::RetryPolicy;
 use forebay_core::secret::Secret;
 use forebay_core::{Error, Timestamp};
 
-use crate::{Claimed, KeyKind, Requeue, Store};
+use crate::{Claimed, KeyKind, Requeue, Store, db, events};
 
 const SPEC: &str = r#"{"password":"spec-hunter2"}"#;
 
@@ -107,6 +108,7 @@ fn new_task(job: &DataJob, text: &str, position: i64, kind: TaskKind) -> Task {
         activation: Activation::Enabled,
         position,
         kind,
+        retry: RetryPolicy { attempts: 5, first_pause_seconds: 1, longest_pause_seconds: 9 },
         created_at: at(4),
     }
 }
@@ -189,6 +191,13 @@ async fn positions(store: &Store, job: DataJobId) -> Vec<(String, i64)> {
 
 fn order(names: &[&str]) -> Vec<(String, i64)> {
     names.iter().zip(0..).map(|(name, position)| ((*name).to_owned(), position)).collect()
+}
+
+/// Writes news of an execution, whatever its state.
+async fn tell(store: &Store, execution: ExecutionId, events: &[(Timestamp, Event)]) -> Result<(), Error> {
+    let mut transaction = store.begin().await?;
+    events::write(&mut transaction, execution, events).await?;
+    db::commit(transaction).await
 }
 
 fn is_conflict<T: std::fmt::Debug>(result: Result<T, Error>, part: &str) {

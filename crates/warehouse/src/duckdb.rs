@@ -23,7 +23,6 @@ use crate::error::{failed, internal};
 use crate::instance::Instance;
 use crate::load::Load;
 use crate::names::quoted_path;
-use crate::recovery::Damage;
 use crate::session::{Halt, Session};
 use crate::transaction::UserTransaction;
 
@@ -34,13 +33,6 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// The most disk for what does not fit into memory while a statement runs.
     pub temp_bytes: u64,
-}
-
-/// A pool that was opened.
-pub struct Opened {
-    pub warehouse: Arc<DuckDb>,
-    /// Told once, by the opening that found it.
-    pub damage: Option<Damage>,
 }
 
 /// A pool's warehouse.
@@ -60,24 +52,23 @@ pub struct DuckDb {
 impl DuckDb {
     /// Opens the pool in a folder, or makes it. Blocks.
     ///
-    /// A log of commits that cannot be read is moved aside, and what can be read is opened: the
-    /// damage says which runs to look at.
+    /// A log of commits that cannot be read is moved aside, and what can be read is opened:
+    /// [`damages`](crate::damages) says which runs to look at.
     ///
     /// # Errors
     /// `Unavailable` when the file cannot be opened; `Internal` when the engine does not keep to
     /// the settings that confine the SQL of users.
-    pub fn open(dir: &Path, global: &Identifier, limits: Limits) -> Result<Opened, WarehouseError> {
+    pub fn open(dir: &Path, global: &Identifier, limits: Limits) -> Result<Arc<Self>, WarehouseError> {
         let shows = Arc::new(Shows::default());
-        let (instance, damage) = Instance::open(dir, global, &limits, &shows)?;
-        let warehouse = Arc::new(Self {
+        let instance = Instance::open(dir, global, &limits, &shows)?;
+        Ok(Arc::new(Self {
             dir: dir.to_owned(),
             global: global.clone(),
             limits,
             instance: Mutex::new(Some(instance)),
             shows,
             publishing: std::sync::Mutex::default(),
-        });
-        Ok(Opened { warehouse, damage })
+        }))
     }
 
     /// Copies the pool, rows and published models as of one moment, into a folder that is empty or missing.
@@ -115,8 +106,7 @@ impl DuckDb {
             drop(old);
             Instance::open(&dir, &global, &limits, &shows)
         });
-        // What is found damaged here is in the log and beside the file.
-        let (instance, _damage) =
+        let instance =
             opened.await.map_err(|error| internal("the pool could not be opened").caused_by(error))??;
         let session = instance.lease().map(Session::new);
         *current = Some(instance);

@@ -16,7 +16,7 @@ use crate::confine::{config, confine};
 use crate::duckdb::Limits;
 use crate::error::{Shortage, failed, in_use, io, shortage};
 use crate::names::{OWN_SCHEMA, STAGING, literal};
-use crate::recovery::{Damage, FILE};
+use crate::recovery::FILE;
 
 /// The folder for what does not fit into memory, in the pool's folder.
 pub(crate) const TEMP: &str = "temp";
@@ -47,7 +47,7 @@ impl Instance {
         global: &Identifier,
         limits: &Limits,
         shows: &Shows,
-    ) -> Result<(Arc<Self>, Option<Damage>), WarehouseError> {
+    ) -> Result<Arc<Self>, WarehouseError> {
         for folder in [dir, &dir.join("models")] {
             fs::create_dir_all(folder).map_err(|error| io("the pool's folder cannot be made", error))?;
         }
@@ -56,7 +56,7 @@ impl Instance {
         let temp = dir.join(TEMP);
         make_temp(&temp)?;
         let connect = || Connection::open_with_flags(dir.join(FILE), config(limits, &temp)?);
-        let (root, damage) = crate::recovery::open(&dir, &connect)?;
+        let root = crate::recovery::open(&dir, &connect)?;
         let file = File::open(dir.join(FILE)).map_err(|error| io("the pool's file cannot be read", error))?;
         prepare(&root, global)?;
         remove_staging(&root)?;
@@ -65,7 +65,7 @@ impl Instance {
         crate::publish::remove_leftovers(&dir)?;
         let limits = limits.clone();
         let instance = Self { root: Mutex::new(root), file, only, limits, stopped: OnceLock::new() };
-        Ok((Arc::new(instance), damage))
+        Ok(Arc::new(instance))
     }
 
     /// The pool's folder.

@@ -31,5 +31,5 @@ mod tests;
 mod transaction;
 mod wal;
 
-pub use crate::duckdb::{DuckDb, Limits, Opened};
-pub use crate::recovery::Damage;
+pub use crate::duckdb::{DuckDb, Limits};
+pub use crate::recovery::damages;

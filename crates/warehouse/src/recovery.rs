@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use duckdb::Connection;
 use forebay_core::Timestamp;
+use forebay_core::plane::Damage;
 use forebay_core::warehouse::{WarehouseError, WarehouseErrorKind};
 
 use crate::error::{failed, io as unusable, message};
@@ -29,58 +30,50 @@ const ASIDE: &str = ".damaged-";
 /// Comes after that, for the record.
 const RECORD: &str = ".json";
 
-/// A log of commits that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// Where the log lies now, and what lay beside it.
-    pub quarantined: Vec<PathBuf>,
-    /// All that was committed until then is there, and often more. What was committed after it may be
-    /// lost: everything, when the file system does not know when the log began.
-    pub last_good: Timestamp,
+/// What was ever found damaged in a pool's folder, the oldest first, as long as the logs that were moved aside
+/// lie there; nothing of a folder that is missing. Looks at files alone: the pool may be open.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn damages(dir: &Path) -> io::Result<Vec<Damage>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.starts_with(LOG) || !name.contains(ASIDE) || !name.ends_with(RECORD) {
+            continue;
+        }
+        let record: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
+        let logs = record["quarantined"].as_array().into_iter().flatten();
+        let quarantined = logs.filter_map(|name| name.as_str()).map(|name| dir.join(name)).collect();
+        let last_good = Timestamp::from_millis(record["lastGood"].as_i64().unwrap_or_default());
+        found.push(Damage { quarantined, last_good });
+    }
+    found.sort_by_key(|damage| damage.last_good);
+    Ok(found)
 }
 
-impl Damage {
-    /// What was ever found in a pool's folder, the oldest first, as long as the logs that were moved aside lie
-    /// there. Looks at files alone: the pool may be open.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn recorded(dir: &Path) -> io::Result<Vec<Self>> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(dir)? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if !name.starts_with(LOG) || !name.contains(ASIDE) || !name.ends_with(RECORD) {
-                continue;
-            }
-            let record: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path)?)?;
-            let logs = record["quarantined"].as_array().into_iter().flatten();
-            let quarantined = logs.filter_map(|name| name.as_str()).map(|name| dir.join(name)).collect();
-            let last_good = Timestamp::from_millis(record["lastGood"].as_i64().unwrap_or_default());
-            found.push(Self { quarantined, last_good });
-        }
-        found.sort_by_key(|damage| damage.last_good);
-        Ok(found)
-    }
-
-    /// Writes down what was found, beside the first log that was moved aside.
-    fn record(&self) -> io::Result<()> {
-        let Some(first) = self.quarantined.first() else { return Ok(()) };
-        let names: Vec<_> = self.quarantined.iter().filter_map(|path| path.file_name()?.to_str()).collect();
-        let record = serde_json::json!({"quarantined": names, "lastGood": self.last_good.as_millis()});
-        let mut path = first.clone().into_os_string();
-        path.push(RECORD);
-        let mut file = File::create(path)?;
-        file.write_all(record.to_string().as_bytes())?;
-        file.sync_all()
-    }
+/// Writes down what was found, beside the first log that was moved aside.
+fn record(damage: &Damage) -> io::Result<()> {
+    let Some(first) = damage.quarantined.first() else { return Ok(()) };
+    let names: Vec<_> = damage.quarantined.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+    let record = serde_json::json!({"quarantined": names, "lastGood": damage.last_good.as_millis()});
+    let mut path = first.clone().into_os_string();
+    path.push(RECORD);
+    let mut file = File::create(path)?;
+    file.write_all(record.to_string().as_bytes())?;
+    file.sync_all()
 }
 
 /// Opens the file, without its log when that is the only way.
 pub(crate) fn open(
     dir: &Path,
     connect: &dyn Fn() -> duckdb::Result<Connection>,
-) -> Result<(Connection, Option<Damage>), WarehouseError> {
+) -> Result<Connection, WarehouseError> {
     let unreadable = |error| unusable("the pool's log of commits cannot be read", error);
     let main = look(&dir.join(LOG)).map_err(unreadable)?;
     let beside = look(&dir.join(CHECKPOINT_LOG)).map_err(unreadable)?;
@@ -89,7 +82,7 @@ pub(crate) fn open(
         (Log::Damaged { whole }, _) => [whole, 0],
         (Log::Whole, Log::Damaged { whole }) => [length(&dir.join(LOG)).map_err(unreadable)?, whole],
         (Log::Whole, Log::Whole) => match connect() {
-            Ok(connection) => return Ok((connection, None)),
+            Ok(connection) => return Ok(connection),
             // The log is whole and still means nothing to the engine.
             Err(error) if cannot_be_replayed(&message(&error)) => [0, 0],
             Err(error) => return Err(not_opened(error)),
@@ -100,14 +93,14 @@ pub(crate) fn open(
     match aside.connect(dir, connect) {
         Ok(connection) => {
             let damage = Damage { quarantined: aside.paths(), last_good };
-            damage.record().map_err(|error| unusable("the damage of the pool cannot be recorded", error))?;
+            record(&damage).map_err(|error| unusable("the damage of the pool cannot be recorded", error))?;
             tracing::error!(
                 quarantined = ?damage.quarantined,
                 last_good = last_good.as_millis(),
                 kept_bytes = kept[0],
                 "a pool's log of commits is damaged and was moved aside; runs that ended since may have to be run again"
             );
-            Ok((connection, Some(damage)))
+            Ok(connection)
         }
         Err(error) => {
             aside.move_back(dir).map_err(unreadable)?;

@@ -16,7 +16,7 @@ use forebay_core::warehouse::{
 };
 use tempfile::TempDir;
 
-use crate::{DuckDb, Limits, Opened};
+use crate::{DuckDb, Limits};
 
 mod backup;
 mod conflicts;
@@ -106,14 +106,9 @@ impl Pool {
 
 /// Opens a pool for the claim of the tests.
 fn open(dir: &std::path::Path) -> Result<Arc<DuckDb>, WarehouseError> {
-    opened(dir).map(|opened| opened.warehouse)
-}
-
-/// As above, with what was found damaged.
-fn opened(dir: &std::path::Path) -> Result<Opened, WarehouseError> {
-    let opened = DuckDb::open(dir, &identifier("global"), limits())?;
-    opened.warehouse.test_take_over(claim());
-    Ok(opened)
+    let warehouse = DuckDb::open(dir, &identifier("global"), limits())?;
+    warehouse.test_take_over(claim());
+    Ok(warehouse)
 }
 
 fn limits() -> Limits {

@@ -3,8 +3,9 @@
 //!
 //! Reading order: `proto/worker.proto` is what the two sides say to each other and `protocol` turns
 //! the domain's words into it; [`serve`] is the worker's side, in front of any
-//! [`DataPlane`](forebay_core::plane::DataPlane); [`child`] and [`confine`] are the worker as a process
-//! of this machine; [`workers`] is the server's side: a `DataPlane` that starts workers, asks them and
+//! [`PoolPlane`](forebay_core::plane::PoolPlane); [`child`] and [`confine`] are the worker as a process
+//! of this machine; [`workers`] is the server's side: a
+//! [`DataPlane`](forebay_core::plane::DataPlane) that starts workers, asks them and
 //! watches them to their end.
 //!
 //! It opens no warehouse and no source, and knows nothing of executions but their spec: what a worker

@@ -1,4 +1,4 @@
-//! The worker's side: serves one connection in front of a data plane, until the server asks for the
+//! The worker's side: serves one connection in front of a pool, until the server asks for the
 //! end or the connection closes. It starts no process and opens nothing.
 
 mod connection;
@@ -8,7 +8,7 @@ mod service;
 use std::sync::Arc;
 
 use forebay_core::id::DataPoolId;
-use forebay_core::plane::DataPlane;
+use forebay_core::plane::PoolPlane;
 use futures::stream::{self, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -49,7 +49,7 @@ pub enum Ended {
 /// When the connection cannot be used at all; one that breaks is `Disconnected`.
 pub async fn serve<C>(
     connection: C,
-    plane: Arc<dyn DataPlane>,
+    plane: Arc<dyn PoolPlane>,
     about: About,
     tether: Tether,
 ) -> Result<Ended, tonic::transport::Error>

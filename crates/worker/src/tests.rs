@@ -1,4 +1,4 @@
-//! The server's side against real worker processes: this test program again, with a data plane that
+//! The server's side against real worker processes: this test program again, with a pool that
 //! does as it is told.
 
 mod answers;

@@ -47,7 +47,7 @@ impl Plan {
         // An occurrence is due before the one after it, so the late ones come first.
         let late = due.firings.partition_point(|firing| firing.due < on_time_from);
         let (late, on_time) = due.firings.split_at(late);
-        let caught_up = match schedule.misfire {
+        let caught_up = match schedule.settings.misfire {
             Misfire::None => 0,
             // An occurrence that is on time does the work of the latest that was missed.
             Misfire::Latest => usize::from(on_time.is_empty()).min(late.len()),
@@ -114,12 +114,13 @@ struct Following<'schedule> {
 
 impl<'schedule> Following<'schedule> {
     fn new(schedule: &'schedule Schedule, after: Timestamp) -> Self {
-        let mut occurrences: Box<dyn Iterator<Item = Timestamp> + 'schedule> = match &schedule.trigger {
-            Trigger::Time(timetable) => {
-                Box::new(timetable.occurrences_after(after).map(|occurrence| occurrence.at))
-            }
-            Trigger::After(_) => Box::new(std::iter::empty()),
-        };
+        let mut occurrences: Box<dyn Iterator<Item = Timestamp> + 'schedule> =
+            match &schedule.settings.trigger {
+                Trigger::Time(timetable) => {
+                    Box::new(timetable.occurrences_after(after).map(|occurrence| occurrence.at))
+                }
+                Trigger::After(_) => Box::new(std::iter::empty()),
+            };
         let ahead = occurrences.next();
         Self { schedule, occurrences, ahead }
     }
@@ -163,7 +164,7 @@ fn missed_ones(
 }
 
 fn local(schedule: &Schedule, at: Timestamp) -> String {
-    match &schedule.trigger {
+    match &schedule.settings.trigger {
         Trigger::Time(timetable) => timetable.time_zone.local(at),
         Trigger::After(_) => format!("{} ms", at.as_millis()),
     }

@@ -193,7 +193,7 @@ impl Engine {
             Err(error) => return Err(error),
         };
         let schedule = self.store().schedule(run.pool_id, run.schedule_id).await?;
-        if let Ok(name) = Name::parse("name", &format!("the schedule {}", schedule.name)) {
+        if let Ok(name) = Name::parse("name", &format!("the schedule {}", schedule.settings.name)) {
             caller.name = name;
         }
         match self.cancel_execution(&caller, id).await {

@@ -82,7 +82,7 @@ impl Engine {
             message: Some(reason),
             ..Start::of(schedule, cause)
         };
-        match schedule.overlap {
+        match schedule.settings.overlap {
             _ if live == 0 => (start, None),
             Overlap::Skip => (skipped("the run before was still on".to_owned()), None),
             Overlap::Queue if live > WAITING_LIMIT => {
@@ -107,7 +107,7 @@ impl Engine {
         let is_run = matches!(start.outcome, FiringOutcome::Fired | FiringOutcome::CaughtUp);
         let mut jobs = Vec::new();
         if is_run {
-            for (position, job_id) in (0_u32..).zip(&schedule.jobs) {
+            for (position, job_id) in (0_u32..).zip(&schedule.settings.jobs) {
                 let name = match self.store().data_job(schedule.pool_id, *job_id).await {
                     Ok(job) => job.name.to_string(),
                     // Its turn will tell.
@@ -134,10 +134,10 @@ impl Engine {
             outcome: start.outcome,
             status: if is_run { Status::Queued } else { Status::Skipped },
             message: start.message,
-            mode: schedule.mode,
-            priority: schedule.priority,
-            on_failure: schedule.on_failure,
-            overlap: schedule.overlap,
+            mode: schedule.settings.mode,
+            priority: schedule.settings.priority,
+            on_failure: schedule.settings.on_failure,
+            overlap: schedule.settings.overlap,
             started_by: start.started_by,
             cancel_reason: None,
             recorded_at: now,
@@ -170,7 +170,7 @@ fn end_before_it_began(run: &mut ScheduleRun, reason: &str, now: Timestamp) {
 }
 
 fn local(schedule: &Schedule, at: Timestamp) -> String {
-    match &schedule.trigger {
+    match &schedule.settings.trigger {
         Trigger::Time(timetable) => timetable.time_zone.local(at),
         Trigger::After(_) => at.as_millis().to_string(),
     }

@@ -15,17 +15,17 @@ impl Engine {
         schedule: &Schedule,
         now: Timestamp,
     ) -> Result<Option<Firing>> {
-        if schedule.jobs.is_empty() || schedule.jobs.len() > JOBS_LIMIT {
+        if schedule.settings.jobs.is_empty() || schedule.settings.jobs.len() > JOBS_LIMIT {
             return Err(Error::invalid("jobs", format!("must be 1 to {JOBS_LIMIT} data jobs of the pool")));
         }
-        for job in &schedule.jobs {
+        for job in &schedule.settings.jobs {
             self.store().data_job(schedule.pool_id, *job).await?;
         }
-        if schedule.jitter_seconds > JITTER_LIMIT_SECONDS {
+        if schedule.settings.jitter_seconds > JITTER_LIMIT_SECONDS {
             return Err(Error::invalid("jitterSeconds", format!("must be at most {JITTER_LIMIT_SECONDS}")));
         }
-        match schedule.trigger {
-            Trigger::Time(_) => match (schedule.firing_after(now), schedule.activation) {
+        match schedule.settings.trigger {
+            Trigger::Time(_) => match (schedule.firing_after(now), schedule.settings.activation) {
                 (None, _) => Err(nothing_left()),
                 (Some(_), Activation::Disabled) => Ok(None),
                 (Some(next), Activation::Enabled) => Ok(Some(next)),
@@ -40,7 +40,7 @@ impl Engine {
     /// Refuses a schedule that would follow itself, however far around.
     async fn no_circle(&self, schedule: &Schedule, after: ScheduleId) -> Result<()> {
         let all = self.store().schedules(schedule.pool_id).await?;
-        let mut names = vec![format!("`{}`", schedule.name)];
+        let mut names = vec![format!("`{}`", schedule.settings.name)];
         let mut other = after;
         // Each is passed once at most, since what is stored has no circle.
         for _ in 0..=all.len() {
@@ -55,8 +55,8 @@ impl Engine {
             let Some(found) = all.iter().find(|candidate| candidate.id == other) else {
                 return Err(Error::not_found(Kind::Schedule, other));
             };
-            names.push(format!("`{}`", found.name));
-            match found.trigger {
+            names.push(format!("`{}`", found.settings.name));
+            match found.settings.trigger {
                 Trigger::Time(_) => return Ok(()),
                 Trigger::After(next) => other = next,
             }

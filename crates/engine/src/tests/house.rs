@@ -135,7 +135,7 @@ pub(super) struct House {
 /// A dispatcher that runs.
 pub(super) struct Dispatcher {
     stop: StopHandle,
-    task: JoinHandle<Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Dispatcher {
@@ -145,7 +145,7 @@ impl Dispatcher {
     }
 
     pub(super) async fn ended(self) {
-        tokio::time::timeout(BOUND, self.task).await.expect("the dispatcher ends").unwrap().unwrap();
+        tokio::time::timeout(BOUND, self.task).await.expect("the dispatcher ends").unwrap();
     }
 
     pub(super) async fn stop(self) {

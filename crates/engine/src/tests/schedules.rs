@@ -12,12 +12,11 @@ use forebay_core::execution::{ExtractionMode, Priority, Status};
 use forebay_core::id::{DataJobId, ScheduleId};
 use forebay_core::job::Activation;
 use forebay_core::schedule::{
-    CronExpression, FiringOutcome, Misfire, OnFailure, Overlap, Pattern, Schedule, ScheduleRun, Timetable,
-    Trigger, Zone,
+    CronExpression, FiringOutcome, Misfire, OnFailure, Overlap, Pattern, Schedule, ScheduleRun,
+    ScheduleSettings, Timetable, Trigger, Zone,
 };
 
 use super::house::{House, name};
-use crate::SaveSchedule;
 
 /// 2026-01-01 at 00:00 UTC.
 const START: i64 = 1_767_225_600_000;
@@ -34,8 +33,8 @@ fn cron(expression: &str) -> Trigger {
 }
 
 /// An hourly schedule of jobs.
-fn hourly(jobs: &[DataJobId]) -> SaveSchedule {
-    SaveSchedule {
+fn hourly(jobs: &[DataJobId]) -> ScheduleSettings {
+    ScheduleSettings {
         name: name("Hourly"),
         activation: Activation::Enabled,
         trigger: cron("0 0 * * * ?"),
@@ -57,7 +56,7 @@ async fn house() -> House {
 }
 
 impl House {
-    async fn save(&self, save: SaveSchedule) -> Schedule {
+    async fn save(&self, save: ScheduleSettings) -> Schedule {
         self.engine.create_schedule(&self.admin, self.pool, save).await.unwrap()
     }
 

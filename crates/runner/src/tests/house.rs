@@ -15,11 +15,10 @@ use forebay_core::job::Activation;
 use forebay_core::name::Identifier;
 use forebay_core::parameter::{ParameterOrigin, ParameterType};
 use forebay_core::pool::connection_schema;
+use forebay_core::retry::RetryPolicy;
 use forebay_core::secret::Secret;
 use forebay_core::source::{Source, SourceError};
-use forebay_core::spec::{
-    ExecutionSpec, ExtractionSpec, NamedSchema, ParameterSpec, RetryPolicy, TaskSpec, Work,
-};
+use forebay_core::spec::{ExecutionSpec, ExtractionSpec, NamedSchema, ParameterSpec, TaskSpec, Work};
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_core::warehouse::WarehouseTable;
 use futures::future::BoxFuture;

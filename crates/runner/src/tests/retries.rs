@@ -2,7 +2,7 @@
 
 use forebay_core::event::{Event, Outcome};
 use forebay_core::execution::{Claim, ExtractionMode, LogLevel, Status};
-use forebay_core::spec::RetryPolicy;
+use forebay_core::retry::RetryPolicy;
 use forebay_core::warehouse::Warehouse;
 
 use super::house::{House, orders, table};

@@ -120,6 +120,7 @@ mod tests {
     use forebay_core::id::{TaskId, TaskTemplateId};
     use forebay_core::job::Activation;
     use forebay_core::name::Name;
+    use forebay_core::retry::RetryPolicy;
     use serde_json::{Value, json};
 
     use super::*;
@@ -139,6 +140,7 @@ mod tests {
             activation: Activation::Enabled,
             position: 0,
             kind: TaskKind::Extraction(Vec::new()),
+            retry: RetryPolicy::default(),
             created_at: Timestamp::from_millis(0),
         };
         json!(TableExtractionTransport::new(&task, table))

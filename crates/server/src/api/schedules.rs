@@ -42,8 +42,8 @@ pub(crate) async fn create_schedule(
     Path(pool): Path<DataPoolId>,
     Body(body): Body<ScheduleRequest>,
 ) -> Reply<(StatusCode, Json<ScheduleView>)> {
-    let save = body.into_new(engine.present())?;
-    let schedule = engine.create_schedule(&caller, pool, save).await?;
+    let settings = body.into_new(engine.present())?;
+    let schedule = engine.create_schedule(&caller, pool, settings).await?;
     Ok((StatusCode::CREATED, Json(ScheduleView::from(&schedule))))
 }
 
@@ -67,9 +67,9 @@ pub(crate) async fn update_schedule(
     Path((pool, id)): Path<(DataPoolId, ScheduleId)>,
     Body(body): Body<ScheduleRequest>,
 ) -> Reply<Json<ScheduleView>> {
-    let before = engine.schedule(&caller, pool, id).await?;
-    let save = body.into_change(&before, engine.present())?;
-    Ok(Json(ScheduleView::from(&engine.update_schedule(&caller, pool, id, save).await?)))
+    let now = engine.present();
+    let schedule = engine.update_schedule(&caller, pool, id, |before| body.into_change(before, now)).await?;
+    Ok(Json(ScheduleView::from(&schedule)))
 }
 
 /// Deletes a schedule with its history. An execution that it started goes on.

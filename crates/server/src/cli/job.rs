@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
-use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId};
+use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, TaskId};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -30,6 +30,21 @@ pub(crate) enum Command {
         /// A file of SQL statements to run after the extraction; may come several times.
         #[arg(long = "sql", value_name = "FILE")]
         scripts: Vec<PathBuf>,
+    },
+    /// Show how often the tasks of a job are tried in one execution, or set it.
+    Retry {
+        job: DataJobId,
+        /// Of this task alone.
+        #[arg(long)]
+        task: Option<TaskId>,
+        /// Attempts of each task, from 1 (nothing is tried again) to 20.
+        #[arg(long)]
+        attempts: Option<u32>,
+        /// Before the second attempt; each further pause is twice as long.
+        #[arg(long, value_name = "SECONDS")]
+        first_pause: Option<u64>,
+        #[arg(long, value_name = "SECONDS")]
+        longest_pause: Option<u64>,
     },
     /// Start an execution and print its id.
     Execute {
@@ -106,13 +121,18 @@ impl Command {
                 }
                 Ok(ExitCode::SUCCESS)
             }
+            Self::Retry { job, task, attempts, first_pause, longest_pause } => {
+                let change = json!({
+                    "attempts": attempts, "firstPauseSeconds": first_pause, "longestPauseSeconds": longest_pause,
+                });
+                let policies = retry_policies(client, job, task, &change).await?;
+                let fields = ["id", "name", "attempts", "firstPauseSeconds", "longestPauseSeconds"];
+                say_list(&policies, &fields, json)
+            }
             Self::Execute { job, pool, mode, priority, wait } => {
                 let pool = match pool {
                     Some(pool) => pool,
-                    None => {
-                        let found = client.get(&format!("/forebay/api/v1/jobs/{job}")).await?;
-                        found["poolId"].as_str().context("the server did not name the job's pool")?.parse()?
-                    }
+                    None => pool_of(client, job).await?,
                 };
                 let (mode, priority) = (mode.as_str(), priority.as_str());
                 let path = format!(
@@ -132,6 +152,39 @@ impl Command {
             }
         }
     }
+}
+
+async fn pool_of(client: &Client, job: DataJobId) -> anyhow::Result<DataPoolId> {
+    let found = client.get(&format!("/forebay/api/v1/jobs/{job}")).await?;
+    Ok(found["poolId"].as_str().context("the server did not name the job's pool")?.parse()?)
+}
+
+/// The retry policies of a job's tasks, or of one of them, after the change; nulls change nothing.
+async fn retry_policies(
+    client: &Client,
+    job: DataJobId,
+    only: Option<TaskId>,
+    change: &Value,
+) -> anyhow::Result<Value> {
+    let pool = pool_of(client, job).await?;
+    let tasks = client.get(&format!("/integration/api/pools/{pool}/jobs/{job}/tasks")).await?;
+    let changes = change.as_object().is_some_and(|change| change.values().any(|value| !value.is_null()));
+    let mut policies = Vec::new();
+    for task in tasks.as_array().into_iter().flatten() {
+        let id = plain(&task["id"]);
+        if only.is_some_and(|only| only.to_string() != id) {
+            continue;
+        }
+        let path = format!("/forebay/api/v1/pools/{pool}/jobs/{job}/tasks/{id}/retry-policy");
+        let mut policy = if changes { client.put(&path, change).await? } else { client.get(&path).await? };
+        policy["id"] = task["id"].clone();
+        policy["name"] = task["name"].clone();
+        policies.push(policy);
+    }
+    if let (Some(only), true) = (only, policies.is_empty()) {
+        bail!("--task {only} is no task of this job");
+    }
+    Ok(Value::Array(policies))
 }
 
 /// A job to make: everything that can be wrong here is found before the server is asked.

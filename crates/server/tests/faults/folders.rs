@@ -42,7 +42,7 @@ pub(crate) async fn damaged_log(rounds: Rounds) {
         assert!(stage.server.terminate().success(), "an orderly end");
         stage.server.restart();
         stage.data.change_some().await;
-        stage.run("DELTA", "acknowledged").await;
+        let acknowledged = stage.run("DELTA", "acknowledged").await.id();
         let second = stage.data.expected();
         stage.server.kill();
         let log = stage.pool_folder().join("pool.duckdb.wal");
@@ -70,6 +70,16 @@ pub(crate) async fn damaged_log(rounds: Rounds) {
             let says = log.lines().any(|line| line.contains("damaged") && names_it(line));
             assert!(says, "{told}: the server's log does not name what was put aside: {put_aside:?}");
         }
+        // Whoever must run something again is told what.
+        let damages = stage.pool.client.get(&stage.pool.own("/damages")).await.ok();
+        for name in put_aside.iter().filter(|name| !name.ends_with(".json")) {
+            let listed = damages.as_array().into_iter().flatten().any(|damage| {
+                damage["quarantined"].to_string().contains(name.as_str())
+                    && damage["affectedExecutions"].to_string().contains(&acknowledged)
+            });
+            assert!(listed, "{told}: {name} and {acknowledged} are not in {damages:#}");
+        }
+        assert_eq!(damages.as_array().map(Vec::is_empty), Some(put_aside.is_empty()), "{told}: {damages:#}");
         stage.run("DELTA", &told).await;
         stage.exact(&told).await;
         for name in put_aside {
@@ -124,6 +134,7 @@ pub(crate) async fn second_server(rounds: Rounds) {
             let said = String::from_utf8_lossy(&refused.stderr).into_owned();
             assert!(!refused.status.success(), "{command:?} opened the same data: {said}");
             assert!(said.contains("another forebay") && said.contains(&*data.to_string_lossy()), "{said}");
+            assert!(said.contains("(process "), "the holder is named: {said}");
             assert!(begun.elapsed() < Duration::from_secs(10), "the refusal took {:?}", begun.elapsed());
         }
         stage.watched(&execution, &[], RECOVERED_WITHIN, "beside a second server").await.succeeded();

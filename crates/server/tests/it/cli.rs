@@ -135,6 +135,13 @@ async fn pools_connections_jobs_executions_and_keys_are_at_hand() {
     assert!(codes.contains(&&json!("TABLE_LOADED")), "{codes:?}");
     assert!(said(&server, &["execution", "logs", execution]).contains("INFO"));
 
+    let policies = told(&server, &["job", "retry", &job.id, "--task", &task, "--attempts", "4"]);
+    assert_eq!((policies.as_array().unwrap().len(), &policies[0]["attempts"]), (1, &json!(4)));
+    let policies = told(&server, &["job", "retry", &job.id]);
+    assert_eq!((&policies[0]["attempts"], &policies[1]["attempts"]), (&json!(3), &json!(4)));
+    let refused = complained(&mut client(&server, &["job", "retry", &job.id, "--attempts", "0"]), 1);
+    assert!(refused.contains("attempts: must be from 1"), "{refused}");
+
     // One that fails ends with 1 and says why.
     job.set_statement(&task, "SELECT boom").await;
     let failed = ended(&mut client(&server, &["job", "execute", &job.id, "--mode", "DELTA", "--wait"]), 1);

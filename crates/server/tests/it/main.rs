@@ -12,13 +12,13 @@ mod contract;
 mod documented;
 mod execution;
 mod gate;
-mod kill;
 mod late_commits;
 mod operations;
 mod permissions;
 mod pool;
 #[path = "../../../sources/tests/it/postgres_server.rs"]
 mod postgres_server;
+mod retries;
 mod schedules;
 mod server;
 mod settings;

@@ -197,6 +197,7 @@ impl World {
             "POST" if ends("/execute") && template.contains("/pools/") => json!({"mode": "FULL"}),
             "PUT" if ends("/settings") => json!({"logsKeptDays": 20}),
             "PUT" if ends("/grants") => json!({"subject": subject, "permissions": ["VIEW"]}),
+            "PUT" if ends("/retry-policy") => json!({"attempts": 2}),
             "PUT" if ends("/statement") => json!("SELECT 1"),
             "PUT" => name,
             _ => Value::Null,

@@ -73,7 +73,7 @@ async fn the_first_end_of_an_execution_stands() {
             (at(14), Event::TaskStarted { task: begun }),
             (at(15), Event::StepStarted { task: begun, step: 0, name: "orders".to_owned() }),
         ];
-        store.apply_events(execution.id, &events).await.unwrap();
+        tell(&store, execution.id, &events).await.unwrap();
         assert!(store.finish_execution(execution.id, end, Some("why"), at(20)).await.unwrap());
         assert!(!store.finish_execution(execution.id, Status::Cancel, Some("late"), at(21)).await.unwrap());
         let ended = store.execution(execution.id).await.unwrap();
@@ -94,7 +94,7 @@ async fn the_first_end_of_an_execution_stands() {
                 },
             ),
         ];
-        store.apply_events(execution.id, &late).await.unwrap();
+        tell(&store, execution.id, &late).await.unwrap();
         let told = store.task_executions(execution.id).await.unwrap();
         assert_eq!(
             told.iter().map(|task| task.status).collect::<Vec<_>>(),
@@ -168,7 +168,7 @@ async fn events_tell_tasks_steps_and_logs() {
             },
         ),
     ];
-    store.apply_events(execution.id, &events).await.unwrap();
+    tell(&store, execution.id, &events).await.unwrap();
     let told = store.task_executions(execution.id).await.unwrap();
     assert_eq!((told[0].status, told[0].started_at), (Status::Running, Some(at(12))));
     let [orders, items] = told[0].steps.as_slice() else { panic!("{told:?}") };
@@ -192,7 +192,7 @@ async fn events_tell_tasks_steps_and_logs() {
     assert_eq!(texts(None, loud, 10, 0).await, expect(&["third", "second"], 2));
     assert_eq!(texts(Some(task), loud, 10, 0).await, expect(&["second"], 1));
 
-    is_not_found(store.apply_events(ExecutionId::random(), &events).await);
+    is_not_found(tell(&store, ExecutionId::random(), &events).await);
     is_not_found(store.execution(ExecutionId::random()).await);
 }
 

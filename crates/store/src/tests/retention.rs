@@ -14,7 +14,7 @@ async fn ended(store: &Store, job: &DataJob, millis: i64, status: Status) -> Exe
     let tasks = [new_task_execution(0, Status::Queued)];
     let key = format!("key of {millis}");
     store.start_execution(&execution, &tasks, SPEC, Some(&key)).await.unwrap();
-    store.apply_events(execution.id, &[(at(millis), log(LogLevel::Info, "done"))]).await.unwrap();
+    tell(store, execution.id, &[(at(millis), log(LogLevel::Info, "done"))]).await.unwrap();
     store.finish_execution(execution.id, status, None, at(millis)).await.unwrap();
     execution.id
 }
@@ -98,7 +98,7 @@ async fn old_logs_go_before_their_executions_and_leave_a_word() {
     let young = ended(&store, &job, 20, Status::Success).await;
     let live = new_execution(&job, 5);
     store.start_execution(&live, &[], SPEC, None).await.unwrap();
-    store.apply_events(live.id, &[(at(5), log(LogLevel::Info, "at work"))]).await.unwrap();
+    tell(&store, live.id, &[(at(5), log(LogLevel::Info, "at work"))]).await.unwrap();
     assert_eq!(store.drop_logs_of_executions_ended_before(at(15), "gone").await.unwrap(), 1);
     assert_eq!(store.drop_logs_of_executions_ended_before(at(15), "gone").await.unwrap(), 0);
     assert_eq!(texts(&store, old).await, ["gone"]);
@@ -115,9 +115,9 @@ async fn a_flood_of_messages_is_cut_off_and_one_message_says_how_much_was_droppe
     store.start_execution(&execution, std::slice::from_ref(&task), SPEC, None).await.unwrap();
     let flood: Vec<_> = (0..256).map(|number| (at(20), log(LogLevel::Info, &number.to_string()))).collect();
     for _ in 0..10 {
-        store.apply_events(execution.id, &flood).await.unwrap();
+        tell(&store, execution.id, &flood).await.unwrap();
     }
-    store.apply_events(execution.id, &[(at(30), log(LogLevel::Error, "what failed"))]).await.unwrap();
+    tell(&store, execution.id, &[(at(30), log(LogLevel::Error, "what failed"))]).await.unwrap();
     let kept = texts(&store, execution.id).await;
     assert_eq!(kept.len(), 92);
     let marker = "… 2470 more messages were dropped: an execution keeps 100 (logMessagesPerExecution)";
@@ -129,7 +129,7 @@ async fn a_flood_of_messages_is_cut_off_and_one_message_says_how_much_was_droppe
     store.change_settings(&[(Setting::LogMessagesPerExecution, Some(200))]).await.unwrap();
     let more =
         [(at(40), log(LogLevel::Info, "heard again")), (at(41), Event::TaskStarted { task: task.task_id })];
-    store.apply_events(execution.id, &more).await.unwrap();
+    tell(&store, execution.id, &more).await.unwrap();
     assert!(texts(&store, execution.id).await.contains(&"heard again".to_owned()));
     assert_eq!(store.task_executions(execution.id).await.unwrap()[0].status, Status::Running);
 }
@@ -144,10 +144,7 @@ async fn a_long_message_is_cut_wherever_it_is_told() {
     let long = "ä".repeat(500_000);
     let failed =
         Event::TaskFinished { task: task.task_id, status: Status::Fail, message: Some(long.clone()) };
-    store
-        .apply_events(execution.id, &[(at(20), log(LogLevel::Error, &long)), (at(21), failed)])
-        .await
-        .unwrap();
+    tell(&store, execution.id, &[(at(20), log(LogLevel::Error, &long)), (at(21), failed)]).await.unwrap();
     let text = &texts(&store, execution.id).await[0];
     assert!(text.len() <= 300 && text.ends_with("… (cut: the whole text has 1000000 bytes)"), "{text}");
     let told = store.task_executions(execution.id).await.unwrap()[0].message.clone().unwrap();
@@ -166,7 +163,7 @@ async fn a_file_shrinks_when_what_is_in_it_is_dropped() {
     store.start_execution(&execution, &[], SPEC, None).await.unwrap();
     let long = "x".repeat(8_000);
     let told: Vec<_> = (0..1_000).map(|_| (at(20), log(LogLevel::Info, &long))).collect();
-    store.apply_events(execution.id, &told).await.unwrap();
+    tell(&store, execution.id, &told).await.unwrap();
     store.finish_execution(execution.id, Status::Success, None, at(30)).await.unwrap();
     let pages =
         async || -> i64 { sqlx::query_scalar("pragma page_count").fetch_one(store.read()).await.unwrap() };

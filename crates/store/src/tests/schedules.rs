@@ -4,7 +4,7 @@ use forebay_core::execution::Priority;
 use forebay_core::id::{ScheduleId, ScheduleRunId};
 use forebay_core::schedule::{
     Cause, CronExpression, Firing, FiringOutcome, Misfire, OnFailure, Overlap, Pattern, RunJob, Schedule,
-    ScheduleRun, Timetable, Trigger, Zone,
+    ScheduleRun, ScheduleSettings, Timetable, Trigger, Zone,
 };
 
 use super::*;
@@ -30,19 +30,21 @@ async fn house() -> (Store, DataJob, Schedule) {
     let schedule = Schedule {
         id: ScheduleId::random(),
         pool_id: pool.id,
-        name: name("Nightly"),
-        activation: Activation::Enabled,
-        trigger: Trigger::Time(Timetable {
-            pattern: Pattern::Cron { expression },
-            time_zone: Zone::parse("timeZone", "Europe/Berlin").unwrap(),
-        }),
-        mode: ExtractionMode::Delta,
-        priority: Priority::High,
-        jobs: vec![job.id, job.id],
-        on_failure: OnFailure::Continue,
-        overlap: Overlap::Queue,
-        misfire: Misfire::All,
-        jitter_seconds: 7,
+        settings: ScheduleSettings {
+            name: name("Nightly"),
+            activation: Activation::Enabled,
+            trigger: Trigger::Time(Timetable {
+                pattern: Pattern::Cron { expression },
+                time_zone: Zone::parse("timeZone", "Europe/Berlin").unwrap(),
+            }),
+            mode: ExtractionMode::Delta,
+            priority: Priority::High,
+            jobs: vec![job.id, job.id],
+            on_failure: OnFailure::Continue,
+            overlap: Overlap::Queue,
+            misfire: Misfire::All,
+            jitter_seconds: 7,
+        },
         saved_by: Subject::User(UserId::random()),
         saved_at: at(3),
         created_at: at(2),
@@ -61,10 +63,10 @@ fn run(schedule: &Schedule, cause: Cause) -> ScheduleRun {
         outcome: FiringOutcome::Fired,
         status: Status::Queued,
         message: None,
-        mode: schedule.mode,
-        priority: schedule.priority,
-        on_failure: schedule.on_failure,
-        overlap: schedule.overlap,
+        mode: schedule.settings.mode,
+        priority: schedule.settings.priority,
+        on_failure: schedule.settings.on_failure,
+        overlap: schedule.settings.overlap,
         started_by: schedule.saved_by,
         cancel_reason: None,
         recorded_at: at(101),
@@ -72,7 +74,7 @@ fn run(schedule: &Schedule, cause: Cause) -> ScheduleRun {
         finished_at: None,
         jobs: vec![RunJob {
             position: 0,
-            job_id: schedule.jobs[0],
+            job_id: schedule.settings.jobs[0],
             name: "Load".to_owned(),
             status: Status::Queued,
             execution_id: None,
@@ -94,8 +96,11 @@ async fn a_schedule_is_read_as_it_was_written() {
     assert_eq!(store.schedule_with_job(job.pool_id, job.id).await.unwrap(), Some("Nightly".to_owned()));
     let follower = Schedule {
         id: ScheduleId::random(),
-        name: name("After"),
-        trigger: Trigger::After(schedule.id),
+        settings: ScheduleSettings {
+            name: name("After"),
+            trigger: Trigger::After(schedule.id),
+            ..schedule.settings.clone()
+        },
         next: None,
         ..schedule.clone()
     };
@@ -105,14 +110,15 @@ async fn a_schedule_is_read_as_it_was_written() {
         std::slice::from_ref(&follower)
     );
     assert_eq!(store.schedules(schedule.pool_id).await.unwrap(), [follower, schedule.clone()]);
-    schedule.name = name("After");
+    schedule.settings.name = name("After");
     let taken = store.update_schedule(&schedule).await;
     assert!(
         matches!(&taken, Err(Error::Conflict { reason }) if reason.contains("already is a schedule")),
         "{taken:?}"
     );
-    (schedule.name, schedule.activation, schedule.next) = (name("Off"), Activation::Disabled, None);
-    schedule.jobs.pop();
+    (schedule.settings.name, schedule.settings.activation, schedule.next) =
+        (name("Off"), Activation::Disabled, None);
+    schedule.settings.jobs.pop();
     store.update_schedule(&schedule).await.unwrap();
     assert_eq!(store.schedule(schedule.pool_id, schedule.id).await.unwrap(), schedule);
     assert_eq!(store.next_schedule_due().await.unwrap(), None);
@@ -146,7 +152,8 @@ async fn a_firing_and_the_move_to_the_next_one_are_written_together_and_once() {
     assert_eq!((runs, total), (vec![first], 1));
     // One that was switched off in between does not fire.
     schedule.next = firing(210);
-    let off = Schedule { activation: Activation::Disabled, next: None, ..schedule.clone() };
+    let settings = ScheduleSettings { activation: Activation::Disabled, ..schedule.settings.clone() };
+    let off = Schedule { settings, next: None, ..schedule.clone() };
     store.update_schedule(&off).await.unwrap();
     let late = run(&schedule, Cause::Occurrence(at(210)));
     assert!(!store.record_firings(&schedule, &[late], firing(220), None, at(211)).await.unwrap());

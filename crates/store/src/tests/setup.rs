@@ -112,6 +112,7 @@ async fn tasks_of_every_kind_come_back_as_they_were() {
         store.create_task(&task).await.unwrap();
         assert_eq!(store.task(job.pool_id, job.id, task.id).await.unwrap(), task);
         task.description = Some("about".to_owned());
+        task.retry.attempts = 2;
         task.activation = Activation::Disabled;
         store.update_task(&task).await.unwrap();
         for id in [task.id.to_string(), task.template_id.to_string()] {
@@ -214,7 +215,7 @@ async fn a_deleted_pool_takes_everything_along() {
     let execution = new_execution(&job, 10);
     store.start_execution(&execution, &[new_task_execution(0, Status::Queued)], SPEC, None).await.unwrap();
     let log = Event::Log { task: None, level: LogLevel::Debug, code: "c".to_owned(), text: "t".to_owned() };
-    store.apply_events(execution.id, &[(at(11), log)]).await.unwrap();
+    tell(&store, execution.id, &[(at(11), log)]).await.unwrap();
 
     is_conflict(store.delete_data_pool(pool.id).await, "is still queued");
     store.finish_execution(execution.id, Status::Cancel, None, at(12)).await.unwrap();

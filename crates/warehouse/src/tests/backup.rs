@@ -13,7 +13,7 @@ use forebay_core::warehouse::{
 };
 
 use super::conformance::Folder;
-use super::{Pool, batch, checkpoint, claim, identifier, merge, open, opened, spec, table};
+use super::{Pool, batch, checkpoint, claim, identifier, merge, open, spec, table};
 
 const ROWS: i64 = 30_000;
 
@@ -76,9 +76,9 @@ async fn a_copy_made_under_load_is_a_pool_of_one_moment() {
         assert!(!copy.path().join("pool.duckdb.wal").exists(), "the log is in the file");
         let folder = Folder(copy.path().join("models"));
         assert_eq!(folder.current(model.model).await.unwrap()[0].1.len(), 5);
-        let opened = opened(copy.path()).unwrap();
-        assert_eq!(opened.damage, None);
-        let copied = Pool { warehouse: opened.warehouse, dir: copy };
+        let warehouse = open(copy.path()).unwrap();
+        assert_eq!(crate::damages(copy.path()).unwrap(), []);
+        let copied = Pool { warehouse, dir: copy };
         let point = copied.warehouse.checkpoint(&table("t")).await.unwrap().unwrap();
         let found = copied.text("SELECT min(round), max(round), count(*), count(DISTINCT id) FROM t").await;
         assert_eq!(found, [format!("{0}|{0}|{ROWS}|{ROWS}", point.position)]);

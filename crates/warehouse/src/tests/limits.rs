@@ -25,7 +25,7 @@ async fn the_engine_keeps_to_its_limits() {
 async fn too_little_memory_is_said_and_survived() {
     let dir = tempfile::tempdir().unwrap();
     let limits = Limits { threads: 1, memory_bytes: 24 * 1024 * 1024, ..limits() };
-    let warehouse = DuckDb::open(dir.path(), &identifier("global"), limits).unwrap().warehouse;
+    let warehouse = DuckDb::open(dir.path(), &identifier("global"), limits).unwrap();
     let pool = Pool { warehouse, dir };
     // One value that cannot be moved out of memory.
     let error =

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use forebay_core::event::{Event, EventSink};
 use forebay_core::execution::Claim;
 use forebay_core::id::ExecutionId;
-use forebay_core::plane::DataPlane;
+use forebay_core::plane::PoolPlane;
 use forebay_core::spec::ExecutionSpec;
 use forebay_core::stop::Stop;
 use futures::stream::{BoxStream, StreamExt};
@@ -67,7 +67,7 @@ impl EventSink for Sink {
 
 /// Starts the execution that the first command names, and gives its news.
 pub(crate) async fn begin(
-    plane: Arc<dyn DataPlane>,
+    plane: Arc<dyn PoolPlane>,
     running: &Running,
     mut commands: Streaming<RunCommand>,
 ) -> Result<BoxStream<'static, Result<RunNews, Status>>, Status> {

@@ -1,4 +1,4 @@
-//! Each call of the protocol as a call of the data plane.
+//! Each call of the protocol as a call of the pool.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::name::Identifier;
-use forebay_core::plane::DataPlane;
+use forebay_core::plane::PoolPlane;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::Query;
 use futures::FutureExt;
@@ -27,7 +27,7 @@ use crate::serve::About;
 use crate::serve::run::{self, Running};
 
 pub(crate) struct Service {
-    plane: Arc<dyn DataPlane>,
+    plane: Arc<dyn PoolPlane>,
     about: About,
     running: Running,
     end: watch::Sender<bool>,
@@ -36,7 +36,7 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(
-        plane: Arc<dyn DataPlane>,
+        plane: Arc<dyn PoolPlane>,
         about: About,
         end: watch::Sender<bool>,
         tether: Tether,
@@ -86,9 +86,9 @@ impl Worker for Service {
             schemas: schemas.map_err(|error| Status::invalid_argument(error.to_string()))?,
             limit: usize::try_from(request.limit).unwrap_or(usize::MAX),
         };
-        let (plane, pool) = (Arc::clone(&self.plane), self.about.pool);
+        let plane = Arc::clone(&self.plane);
         // All of it within the stream: one that is dropped, because the call was, interrupts the statement.
-        let answer = async move { guarded(plane.query(pool, query, &Stop::never())).await };
+        let answer = async move { guarded(plane.query(query, &Stop::never())).await };
         let replies = stream::once(answer).flat_map(|answer| match answer {
             Ok(answer) => stream::iter(Replies::new(answer).map(Ok)).boxed(),
             Err(panicked) => stream::iter([Err(panicked)]).boxed(),
@@ -97,7 +97,7 @@ impl Worker for Service {
     }
 
     async fn tables(&self, _: Request<TablesRequest>) -> Result<Response<TablesReply>, Status> {
-        let (tables, failure) = match guarded(self.plane.tables(self.about.pool)).await? {
+        let (tables, failure) = match guarded(self.plane.tables()).await? {
             Ok(tables) => (tables.into_iter().map(tables::of_pool).collect(), None),
             Err(error) => (Vec::new(), Some(failure::of_warehouse(&error))),
         };
@@ -106,14 +106,14 @@ impl Worker for Service {
 
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckReply>, Status> {
         let config = config(&request.into_inner().config)?;
-        let checked = guarded(self.plane.check(self.about.pool, &config)).await?;
+        let checked = guarded(self.plane.check(&config)).await?;
         let failure = checked.err().map(|error| failure::of_source(&error));
         Ok(Response::new(CheckReply { failure }))
     }
 
     async fn discover(&self, request: Request<DiscoverRequest>) -> Result<Response<DiscoverReply>, Status> {
         let config = config(&request.into_inner().config)?;
-        let (tables, failure) = match guarded(self.plane.discover(self.about.pool, &config)).await? {
+        let (tables, failure) = match guarded(self.plane.discover(&config)).await? {
             Ok(tables) => (tables.into_iter().map(tables::of_source).collect(), None),
             Err(error) => (Vec::new(), Some(failure::of_source(&error))),
         };
@@ -123,7 +123,7 @@ impl Worker for Service {
     async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<BackupReply>, Status> {
         use std::os::unix::ffi::OsStringExt;
 
-        let (path, failure) = match guarded(self.plane.backup(self.about.pool)).await? {
+        let (path, failure) = match guarded(self.plane.backup()).await? {
             Ok(path) => (path.into_os_string().into_vec(), None),
             Err(error) => (Vec::new(), Some(failure::of_warehouse(&error))),
         };

@@ -1,4 +1,4 @@
-//! The worker's side of these tests: a data plane that does as the text of a query or the first schema
+//! The worker's side of these tests: a pool that does as the text of a query or the first schema
 //! of a spec says.
 
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use forebay_core::execution::{Claim, LogLevel};
 use forebay_core::extraction::SourceTableName;
 use forebay_core::id::DataPoolId;
 use forebay_core::name::Identifier;
-use forebay_core::plane::{Damage, DataPlane, Workers};
+use forebay_core::plane::PoolPlane;
 use forebay_core::source::{SourceColumn, SourceError, SourceErrorKind, SourceTable};
 use forebay_core::spec::ExecutionSpec;
 use forebay_core::stop::Stop;
@@ -41,12 +41,10 @@ fn this_program_is_a_worker_when_it_is_started_as_one() {
     let connection = child::inherited_connection().unwrap();
     let tether = child::Tether::new(&connection).unwrap();
     connection.set_nonblocking(true).unwrap();
-    let about = About {
-        pool: pool.parse().unwrap(),
-        version: "test".to_owned(),
-        confinement: confinement.to_string(),
-    };
-    let plane = Arc::new(Told { dir: dir.clone(), told: AtomicUsize::new(0), running: AtomicUsize::new(0) });
+    let pool: DataPoolId = pool.parse().unwrap();
+    let about = About { pool, version: "test".to_owned(), confinement: confinement.to_string() };
+    let plane =
+        Arc::new(Told { pool, dir: dir.clone(), told: AtomicUsize::new(0), running: AtomicUsize::new(0) });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let ended = runtime.block_on(async {
         serve(tokio::net::UnixStream::from_std(connection).unwrap(), plane, about, tether).await.unwrap()
@@ -58,6 +56,7 @@ fn this_program_is_a_worker_when_it_is_started_as_one() {
 }
 
 struct Told {
+    pool: DataPoolId,
     dir: PathBuf,
     /// Events so far.
     told: AtomicUsize,
@@ -113,7 +112,7 @@ pub(super) const SOURCE_KINDS: [SourceErrorKind; 4] =
     [SourceErrorKind::Unreachable, SourceErrorKind::Denied, SourceErrorKind::Invalid, SourceErrorKind::Value];
 
 #[async_trait]
-impl DataPlane for Told {
+impl PoolPlane for Told {
     async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome {
         self.running.fetch_add(1, Ordering::SeqCst);
         let outcome = self.act(spec, claim, events, stop).await;
@@ -121,7 +120,7 @@ impl DataPlane for Told {
         outcome
     }
 
-    async fn query(&self, _: DataPoolId, query: Query, _: &Stop) -> Result<Rows, WarehouseError> {
+    async fn query(&self, query: Query, _: &Stop) -> Result<Rows, WarehouseError> {
         let mut words = query.sql.split(' ');
         match words.next().unwrap() {
             "rows" => {
@@ -152,26 +151,22 @@ impl DataPlane for Told {
         }
     }
 
-    async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError> {
+    async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
         let column = PoolColumn { name: identifier("id"), type_name: "BIGINT".to_owned() };
         let table = |name, kind| PoolTable {
-            table: WarehouseTable { schema: identifier(&pool.to_string()), name: identifier(name) },
+            table: WarehouseTable { schema: identifier(&self.pool.to_string()), name: identifier(name) },
             kind,
             columns: vec![column.clone()],
         };
         Ok(vec![table("orders", PoolTableKind::Table), table("open orders", PoolTableKind::View)])
     }
 
-    async fn remove(&self, _: DataPoolId) -> Result<(), WarehouseError> {
-        unreachable!("the server removes")
-    }
-
-    async fn backup(&self, _: DataPoolId) -> Result<PathBuf, WarehouseError> {
+    async fn backup(&self) -> Result<PathBuf, WarehouseError> {
         Ok(self.dir.join("copy"))
     }
 
     /// The name of the database says what is wrong with it.
-    async fn check(&self, _: DataPoolId, config: &ConnectionConfig) -> Result<(), SourceError> {
+    async fn check(&self, config: &ConnectionConfig) -> Result<(), SourceError> {
         let ConnectionConfig::Postgresql(config) = config else { unreachable!("not asked") };
         assert_eq!(config.password.expose(), "secret");
         match config.database.parse::<usize>() {
@@ -180,7 +175,7 @@ impl DataPlane for Told {
         }
     }
 
-    async fn discover(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
+    async fn discover(&self, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
         let column = SourceColumn { name: identifier("id"), type_name: "integer".to_owned() };
         let table = |schema: Option<&str>, rows| SourceTable {
             table: SourceTableName { schema: schema.map(identifier), name: identifier("orders") },
@@ -189,14 +184,6 @@ impl DataPlane for Told {
             rows,
         };
         Ok(vec![table(Some("public"), Some(3)), table(None, None)])
-    }
-
-    async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
-        Ok(Vec::new())
-    }
-
-    fn workers(&self) -> Workers {
-        Workers::default()
     }
 }
 

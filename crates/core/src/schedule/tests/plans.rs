@@ -7,7 +7,7 @@ const HOUR: i64 = 3_600_000;
 /// An hourly schedule whose next occurrence is at 01:00 on 2026-01-01.
 fn hourly(misfire: Misfire) -> Schedule {
     let mut schedule = schedule(cron("0 0 * * * ?"), "UTC");
-    schedule.misfire = misfire;
+    schedule.settings.misfire = misfire;
     schedule.next = schedule.firing_after(utc("2026-01-01T00:00:00Z"));
     schedule
 }
@@ -73,7 +73,7 @@ fn a_long_absence_is_told_in_few_records() {
     // Every second for a year.
     for (misfire, caught_up) in [(Misfire::None, 0), (Misfire::Latest, 0), (Misfire::All, CATCH_UP_LIMIT)] {
         let mut schedule = schedule(cron("* * * * * ?"), "Europe/Berlin");
-        schedule.misfire = misfire;
+        schedule.settings.misfire = misfire;
         schedule.next = schedule.firing_after(utc("2026-01-01T00:00:00Z"));
         let now = utc("2027-01-01T00:00:00Z");
         let plan = Plan::of(&schedule, now).unwrap();
@@ -106,7 +106,7 @@ fn of_more_than_a_hundred_missed_occurrences_the_newest_are_caught_up() {
 #[test]
 fn jitter_is_the_same_each_time_and_ends_before_the_next_occurrence() {
     let mut schedule = schedule(cron("0 * * * * ?"), "UTC");
-    schedule.jitter_seconds = 600;
+    schedule.settings.jitter_seconds = 600;
     let mut after = utc("2026-01-01T00:00:00Z");
     let mut delays = Vec::new();
     for _ in 0..200 {
@@ -123,7 +123,7 @@ fn jitter_is_the_same_each_time_and_ends_before_the_next_occurrence() {
     let mut other = schedule.clone();
     other.id = ScheduleId::random();
     assert_ne!(other.firing_after(after), schedule.firing_after(after));
-    schedule.jitter_seconds = 0;
+    schedule.settings.jitter_seconds = 0;
     let plain = schedule.firing_after(after).unwrap();
     assert_eq!(plain.due, plain.occurrence);
 }
@@ -131,7 +131,7 @@ fn jitter_is_the_same_each_time_and_ends_before_the_next_occurrence() {
 #[test]
 fn a_firing_that_is_put_off_is_not_planned_anew() {
     let mut schedule = schedule(cron("0 0 * * * ?"), "UTC");
-    schedule.jitter_seconds = 1_800;
+    schedule.settings.jitter_seconds = 1_800;
     schedule.next = schedule.firing_after(utc("2026-01-01T00:00:00Z"));
     let next = schedule.next.unwrap();
     assert!(next.due > next.occurrence);
@@ -146,8 +146,8 @@ fn a_clock_that_was_set_back_brings_the_next_occurrence_nearer() {
     schedule.next = schedule.firing_after(utc("2027-01-01T00:00:00Z"));
     let nearer = schedule.replanned(utc("2026-01-01T00:10:00Z")).unwrap();
     assert_eq!(nearer.occurrence, utc("2026-01-01T01:00:00Z"));
-    schedule.activation = Activation::Disabled;
+    schedule.settings.activation = Activation::Disabled;
     assert_eq!(schedule.replanned(utc("2026-01-01T00:10:00Z")), None);
-    schedule.trigger = Trigger::After(ScheduleId::random());
+    schedule.settings.trigger = Trigger::After(ScheduleId::random());
     assert_eq!(schedule.firing_after(utc("2026-01-01T00:10:00Z")), None);
 }

@@ -39,7 +39,7 @@ async fn each_misfire_policy_does_as_it_says_after_24_ticks() {
     for (misfire, caught_up) in [(Misfire::None, 0), (Misfire::Latest, 1), (Misfire::All, 24)] {
         let house = house().await;
         let job = house.job("a").await;
-        let schedule = house.save(SaveSchedule { misfire, ..hourly(&[job.id]) }).await;
+        let schedule = house.save(ScheduleSettings { misfire, ..hourly(&[job.id]) }).await;
         house.clock.turn(24 * HOUR + 30 * MINUTE);
         let house = house.restarted();
         let dispatcher = house.dispatch();
@@ -67,7 +67,7 @@ async fn each_misfire_policy_does_as_it_says_after_24_ticks() {
 async fn a_clock_that_is_set_back_fires_nothing_twice_and_goes_on_at_once() {
     let house = house().await;
     let job = house.job("a").await;
-    let save = SaveSchedule { trigger: cron("0 0/10 * * * ?"), ..hourly(&[job.id]) };
+    let save = ScheduleSettings { trigger: cron("0 0/10 * * * ?"), ..hourly(&[job.id]) };
     let schedule = house.save(save).await;
     let dispatcher = house.dispatch();
     for _ in 0..6 {
@@ -93,7 +93,7 @@ async fn a_clock_that_is_set_forward_makes_what_it_passes_late() {
     let house = house().await;
     let job = house.job("a").await;
     let save =
-        SaveSchedule { trigger: cron("0 0/10 * * * ?"), misfire: Misfire::Latest, ..hourly(&[job.id]) };
+        ScheduleSettings { trigger: cron("0 0/10 * * * ?"), misfire: Misfire::Latest, ..hourly(&[job.id]) };
     let schedule = house.save(save).await;
     let dispatcher = house.dispatch();
     house.later(10 * MINUTE).await;
@@ -131,7 +131,7 @@ async fn a_clock_that_ran_years_ahead_for_a_moment_does_not_silence_a_schedule()
 async fn enabling_after_a_long_time_fires_nothing_old() {
     let house = house().await;
     let job = house.job("a").await;
-    let schedule = house.save(SaveSchedule { misfire: Misfire::All, ..hourly(&[job.id]) }).await;
+    let schedule = house.save(ScheduleSettings { misfire: Misfire::All, ..hourly(&[job.id]) }).await;
     let switch = async |activation| {
         let engine = &house.engine;
         engine.set_schedule_activation(&house.admin, house.pool, schedule.id, activation).await.unwrap()
@@ -151,14 +151,15 @@ async fn a_new_name_loses_no_occurrence_that_is_due() {
     let job = house.job("a").await;
     let schedule = house.save(hourly(&[job.id])).await;
     house.clock.turn(HOUR + 1);
-    let renamed = SaveSchedule { name: name("Other"), ..hourly(&[job.id]) };
-    house.engine.update_schedule(&house.admin, house.pool, schedule.id, renamed).await.unwrap();
+    let renamed = ScheduleSettings { name: name("Other"), ..hourly(&[job.id]) };
+    house.engine.update_schedule(&house.admin, house.pool, schedule.id, |_| Ok(renamed)).await.unwrap();
     house.engine.look().await;
     assert_eq!(house.runs(schedule.id).await[0].cause, Cause::Occurrence(at(HOUR)));
     // Other times begin with the next one.
     house.clock.turn(HOUR);
-    let moved = SaveSchedule { trigger: cron("0 30 * * * ?"), ..hourly(&[job.id]) };
-    let moved = house.engine.update_schedule(&house.admin, house.pool, schedule.id, moved).await.unwrap();
+    let moved = ScheduleSettings { trigger: cron("0 30 * * * ?"), ..hourly(&[job.id]) };
+    let moved =
+        house.engine.update_schedule(&house.admin, house.pool, schedule.id, |_| Ok(moved)).await.unwrap();
     assert_eq!(moved.next.unwrap().occurrence, at(2 * HOUR + 30 * MINUTE));
 }
 
@@ -166,7 +167,7 @@ async fn a_new_name_loses_no_occurrence_that_is_due() {
 async fn a_put_off_firing_starts_when_its_jitter_says() {
     let house = house().await;
     let job = house.job("a").await;
-    let schedule = house.save(SaveSchedule { jitter_seconds: 1_800, ..hourly(&[job.id]) }).await;
+    let schedule = house.save(ScheduleSettings { jitter_seconds: 1_800, ..hourly(&[job.id]) }).await;
     let next = schedule.next.unwrap();
     let delay = next.due.as_millis() - next.occurrence.as_millis();
     assert!(delay > 0 && delay < 1_800_000);
@@ -185,7 +186,7 @@ async fn a_run_fails_with_the_reason_when_the_right_to_execute_is_gone() {
     let (first, second) = (house.job("a").await, house.job("b").await);
     let scope = Scope::Pool(house.pool);
     let manager: Caller = house.member(scope, &[Permission::View, Permission::Manage]).await;
-    let save = SaveSchedule { on_failure: OnFailure::Stop, ..hourly(&[first.id, second.id]) };
+    let save = ScheduleSettings { on_failure: OnFailure::Stop, ..hourly(&[first.id, second.id]) };
     let schedule = house.engine.create_schedule(&manager, house.pool, save).await.unwrap();
     let grant = Grant { subject: manager.subject, scope, permissions: [Permission::View].into() };
     house.engine.set_grant(&house.admin, &grant).await.unwrap();
@@ -226,6 +227,6 @@ async fn the_scheduler_fires_by_itself_and_ends_when_it_is_asked_to() {
     };
     tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the schedule runs");
     stop.request();
-    tokio::time::timeout(Duration::from_secs(30), scheduler).await.expect("it ends").unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(30), scheduler).await.expect("it ends").unwrap();
     dispatcher.stop().await;
 }

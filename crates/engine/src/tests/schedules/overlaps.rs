@@ -15,7 +15,7 @@ async fn busy(overlap: Overlap, act: Act) -> (House, DataJob, Schedule, Dispatch
     let house = house().await;
     let job = house.job("a").await;
     house.plane.act(job.id, act);
-    let schedule = house.save(SaveSchedule { overlap, ..hourly(&[job.id]) }).await;
+    let schedule = house.save(ScheduleSettings { overlap, ..hourly(&[job.id]) }).await;
     let dispatcher = house.dispatch();
     house.later(HOUR).await;
     house.plane.begun(1).await;
@@ -76,7 +76,7 @@ async fn of_several_that_are_on_time_together_replace_runs_the_last() {
     let house = house().await;
     let job = house.job("a").await;
     let save =
-        SaveSchedule { trigger: cron("0/20 * * * * ?"), overlap: Overlap::Replace, ..hourly(&[job.id]) };
+        ScheduleSettings { trigger: cron("0/20 * * * * ?"), overlap: Overlap::Replace, ..hourly(&[job.id]) };
     let schedule = house.save(save).await;
     let dispatcher = house.dispatch();
     house.later(MINUTE).await;
@@ -94,7 +94,8 @@ async fn what_is_caught_up_waits_for_each_other_whatever_the_overlap_policy() {
     for overlap in [Overlap::Skip, Overlap::Queue, Overlap::Replace] {
         let house = house().await;
         let job = house.job("a").await;
-        let schedule = house.save(SaveSchedule { overlap, misfire: Misfire::All, ..hourly(&[job.id]) }).await;
+        let schedule =
+            house.save(ScheduleSettings { overlap, misfire: Misfire::All, ..hourly(&[job.id]) }).await;
         let dispatcher = house.dispatch();
         house.later(3 * HOUR + 30 * MINUTE).await;
         house.all_ended(schedule.id).await;
@@ -109,7 +110,7 @@ async fn met(overlap: Overlap, act: Act) -> (House, Execution, Schedule, Dispatc
     let house = house().await;
     let (job, after) = (house.job("a").await, house.job("b").await);
     house.plane.act(job.id, act);
-    let schedule = house.save(SaveSchedule { overlap, ..hourly(&[job.id, after.id]) }).await;
+    let schedule = house.save(ScheduleSettings { overlap, ..hourly(&[job.id, after.id]) }).await;
     let dispatcher = house.dispatch();
     let own = house.start(job.id).await;
     house.plane.begun(1).await;

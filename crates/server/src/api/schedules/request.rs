@@ -4,8 +4,7 @@ use forebay_core::Timestamp;
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::Priority;
 use forebay_core::job::Activation;
-use forebay_core::schedule::{Misfire, OnFailure, Overlap, Schedule, Timetable, Trigger, Zone};
-use forebay_engine::SaveSchedule;
+use forebay_core::schedule::{Misfire, OnFailure, Overlap, ScheduleSettings, Timetable, Trigger, Zone};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -59,7 +58,7 @@ impl PreviewRequest {
 }
 
 impl ScheduleRequest {
-    pub(super) fn into_new(self, now: Timestamp) -> Result<SaveSchedule> {
+    pub(super) fn into_new(self, now: Timestamp) -> Result<ScheduleSettings> {
         let missing = |field: &str, what: &str| Error::invalid(field, format!("is missing; {what}"));
         let trigger = match (self.pattern, self.after_schedule_id) {
             (Some(pattern), None) => {
@@ -71,7 +70,7 @@ impl ScheduleRequest {
                 return Err(missing("pattern", "give a pattern, or afterScheduleId to follow a schedule"));
             }
         };
-        Ok(SaveSchedule {
+        Ok(ScheduleSettings {
             name: name(self.name.as_deref())?,
             activation: activation(self.enabled.unwrap_or(true)),
             trigger,
@@ -85,7 +84,7 @@ impl ScheduleRequest {
         })
     }
 
-    pub(super) fn into_change(self, before: &Schedule, now: Timestamp) -> Result<SaveSchedule> {
+    pub(super) fn into_change(self, before: &ScheduleSettings, now: Timestamp) -> Result<ScheduleSettings> {
         let new_zone = self.time_zone.as_deref().map(|text| Zone::parse("timeZone", text)).transpose()?;
         let trigger = match (self.pattern, self.after_schedule_id, &before.trigger) {
             (Some(_), Some(_), _) => return Err(both()),
@@ -102,7 +101,7 @@ impl ScheduleRequest {
             }),
             (None, None, Trigger::After(other)) => Trigger::After(*other),
         };
-        Ok(SaveSchedule {
+        Ok(ScheduleSettings {
             name: new_name(self.name.as_deref())?.unwrap_or_else(|| before.name.clone()),
             activation: self.enabled.map_or(before.activation, activation),
             trigger,

@@ -55,7 +55,7 @@ pub(crate) struct ScheduleView {
 
 impl From<&Schedule> for ScheduleView {
     fn from(schedule: &Schedule) -> Self {
-        let (pattern, time_zone, after) = match &schedule.trigger {
+        let (pattern, time_zone, after) = match &schedule.settings.trigger {
             Trigger::Time(table) => {
                 (Some(PatternTransport::from(&table.pattern)), Some(table.time_zone.name().to_owned()), None)
             }
@@ -64,18 +64,18 @@ impl From<&Schedule> for ScheduleView {
         Self {
             id: schedule.id,
             pool_id: schedule.pool_id,
-            name: schedule.name.to_string(),
-            enabled: schedule.activation == Activation::Enabled,
-            jobs: schedule.jobs.clone(),
-            mode: schedule.mode.into(),
-            priority: schedule.priority.into(),
+            name: schedule.settings.name.to_string(),
+            enabled: schedule.settings.activation == Activation::Enabled,
+            jobs: schedule.settings.jobs.clone(),
+            mode: schedule.settings.mode.into(),
+            priority: schedule.settings.priority.into(),
             pattern,
             time_zone,
             after_schedule_id: after,
-            on_failure: schedule.on_failure.into(),
-            overlap: schedule.overlap.into(),
-            misfire: schedule.misfire.into(),
-            jitter_seconds: schedule.jitter_seconds,
+            on_failure: schedule.settings.on_failure.into(),
+            overlap: schedule.settings.overlap.into(),
+            misfire: schedule.settings.misfire.into(),
+            jitter_seconds: schedule.settings.jitter_seconds,
             next_at: schedule.next.map(|next| next.occurrence),
             next_due_at: schedule.next.map(|next| next.due),
             saved_by: schedule.saved_by.into(),

@@ -10,7 +10,7 @@ use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::Claim;
 use forebay_core::id::DataPoolId;
-use forebay_core::plane::{Damage, DataPlane, Workers};
+use forebay_core::plane::PoolPlane;
 use forebay_core::pool::global_schema;
 use forebay_core::source::{SourceError, SourceTable};
 use forebay_core::spec::ExecutionSpec;
@@ -24,7 +24,7 @@ const FILE_PATIENCE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// One pool, in this process.
-pub(crate) struct PoolPlane {
+pub(crate) struct LocalPool {
     pool: DataPoolId,
     dir: PathBuf,
     limits: Limits,
@@ -32,7 +32,7 @@ pub(crate) struct PoolPlane {
     warehouse: Arc<OnceCell<Arc<DuckDb>>>,
 }
 
-impl PoolPlane {
+impl LocalPool {
     pub(crate) fn new(pool: DataPoolId, dir: &Path, limits: Limits) -> Self {
         Self { pool, dir: dir.to_owned(), limits, warehouse: Arc::default() }
     }
@@ -70,8 +70,7 @@ fn open(pool: DataPoolId, dir: &Path, limits: &Limits) -> Result<Arc<DuckDb>, Wa
             Err(error) if is_held_by_another(&error) && begun.elapsed() < FILE_PATIENCE => {
                 std::thread::sleep(LOOK_AGAIN);
             }
-            // A damaged log is told by the warehouse, and recorded beside the file for the server to read.
-            opened => return opened.map(|opened| opened.warehouse),
+            opened => return opened,
         }
     }
 }
@@ -89,7 +88,7 @@ fn is_held_by_another(error: &WarehouseError) -> bool {
 }
 
 #[async_trait]
-impl DataPlane for PoolPlane {
+impl PoolPlane for LocalPool {
     async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome {
         match self.warehouse().await {
             Ok(warehouse) => {
@@ -102,20 +101,15 @@ impl DataPlane for PoolPlane {
         }
     }
 
-    async fn query(&self, _: DataPoolId, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
+    async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
         self.warehouse().await?.query(query, stop).await
     }
 
-    async fn tables(&self, _: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError> {
+    async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
         self.warehouse().await?.tables().await
     }
 
-    async fn remove(&self, _: DataPoolId) -> Result<(), WarehouseError> {
-        let text = "a worker does not remove its pool: whoever started it does";
-        Err(WarehouseError::new(WarehouseErrorKind::Internal, text))
-    }
-
-    async fn backup(&self, _: DataPoolId) -> Result<PathBuf, WarehouseError> {
+    async fn backup(&self) -> Result<PathBuf, WarehouseError> {
         let warehouse = self.warehouse().await?;
         // In the pool's folder: a worker writes nowhere else.
         let copy = self.dir.join("copy");
@@ -134,24 +128,11 @@ impl DataPlane for PoolPlane {
         Ok(copy)
     }
 
-    async fn check(&self, _: DataPoolId, config: &ConnectionConfig) -> Result<(), SourceError> {
+    async fn check(&self, config: &ConnectionConfig) -> Result<(), SourceError> {
         forebay_sources::open(config)?.check().await
     }
 
-    async fn discover(
-        &self,
-        _: DataPoolId,
-        config: &ConnectionConfig,
-    ) -> Result<Vec<SourceTable>, SourceError> {
+    async fn discover(&self, config: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
         forebay_sources::open(config)?.discover().await
-    }
-
-    async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
-        let text = "a worker does not look for old damage: whoever started it does";
-        Err(WarehouseError::new(WarehouseErrorKind::Internal, text))
-    }
-
-    fn workers(&self) -> Workers {
-        Workers::default()
     }
 }
