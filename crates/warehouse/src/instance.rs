@@ -59,6 +59,7 @@ impl Instance {
         let root = crate::recovery::open(&dir, &connect)?;
         let file = File::open(dir.join(FILE)).map_err(|error| io("the pool's file cannot be read", error))?;
         prepare(&root, global)?;
+        crate::feed::register(&root)?;
         remove_staging(&root)?;
         confine(&root, &dir, &temp)?;
         shows.read(&root)?;

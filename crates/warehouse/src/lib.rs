@@ -1,7 +1,8 @@
 //! Where rows land: DuckDB, one file for each pool. The one crate that links it.
 //!
 //! `duckdb` is the warehouse; `instance` opens the engine, `recovery` and `wal` do so after damage,
-//! `confine` shuts it off, and `session` runs blocking work on it. `load` stages rows, `show` shows them
+//! `confine` shuts it off, and `session` runs blocking work on it. `load` stages rows (`staging` makes the tables, `feed` hands
+//! the rows to the engine), `show` shows them
 //! with their checkpoint, `merge` and `drift` are its parts; `claims` says who may still show something.
 //! `guard` says what SQL of a user may do, `lexer` reads it as the engine does. `transaction` and `query`
 //! run it; `publish` writes data models; `backup` copies it all while it works.
@@ -15,6 +16,7 @@ mod confine;
 mod drift;
 mod duckdb;
 mod error;
+mod feed;
 mod guard;
 mod instance;
 mod lexer;
@@ -26,6 +28,7 @@ mod query;
 mod recovery;
 mod session;
 mod show;
+mod staging;
 #[cfg(test)]
 mod tests;
 mod transaction;

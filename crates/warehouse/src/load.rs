@@ -1,41 +1,71 @@
-//! A load: rows wait in a staging table until they are shown.
+//! A load: rows wait until they are shown.
 //!
-//! The staging table is made and filled in one transaction, which is open as long as the rows come:
-//! nobody sees it, a load that is dropped leaves nothing, and rows are written straight into the
-//! file without a sync for each batch. The commit ends that transaction and shows the rows in a
-//! second one, which sees the target as it is then and not as it was when the load began.
+//! Few rows wait in memory, and the transaction that shows them stages them as well: a small table costs
+//! one transaction. As soon as a row group is full, rows are staged while more of them come: the staging
+//! table is made and filled in one transaction, which is open as long as the rows come: nobody sees it, a
+//! load that is dropped leaves nothing, and rows are written straight into the file without a sync for
+//! each batch. The commit ends that transaction and shows the rows in a second one, which sees the target
+//! as it is then and not as it was when the load began.
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, IntervalMonthDayNanoArray, RecordBatch, StringArray, StringBuilder,
-    TimestampMicrosecondArray,
-};
-use arrow::datatypes::{DataType, Field, IntervalUnit, Schema, SchemaRef, TimeUnit};
+use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use forebay_core::name::{Identifier, quote};
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
-    CHANGE_DATE_COLUMN, LoadReport, LoadSpec, TableLoad, WarehouseError, WarehouseTable, WriteMode,
+    CHANGE_DATE_COLUMN, LoadReport, LoadSpec, TableLoad, WarehouseError, WriteMode,
 };
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::claims::Shows;
-use crate::columns::column_type;
 use crate::duckdb::make_schemas;
-use crate::error::{failed, internal, invalid};
-use crate::names::{OWN_SCHEMA, STAGING, qualified, same};
+use crate::error::{internal, invalid};
+use crate::feed::Piece;
+use crate::names::same;
 use crate::session::Session;
-use crate::show::{Staged, show};
+use crate::show::{Staged, run, show};
+use crate::staging::Staging;
+
+/// The rows of a row group of the engine.
+const PIECE_ROWS: usize = 122_880;
+/// The bytes after which a piece is full with fewer rows.
+const PIECE_BYTES: usize = 32 << 20;
 
 pub(crate) struct Load {
-    session: Session,
     spec: LoadSpec,
-    staging: WarehouseTable,
-    /// As appended: the rows' columns and the change date.
-    schema: SchemaRef,
-    rows: u64,
+    staging: Staging,
     shows: Arc<Shows>,
+    /// How many pieces are staged at a time.
+    threads: usize,
+    /// The piece that is not full yet.
+    piece: Piece,
+    piece_rows: usize,
+    piece_bytes: usize,
+    rows: u64,
+    stage: Stage,
+}
+
+enum Stage {
+    /// All rows so far are in the first piece.
+    Waiting(Session),
+    Flowing(Flow),
+    /// An error ended it.
+    Ended,
+}
+
+/// Stages pieces while others come.
+struct Flow {
+    pieces: mpsc::Sender<Piece>,
+    task: JoinHandle<Result<Session, WarehouseError>>,
+}
+
+impl Drop for Flow {
+    /// The statement that runs is interrupted.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Load {
@@ -43,38 +73,117 @@ impl Load {
         mut session: Session,
         mut spec: LoadSpec,
         shows: Arc<Shows>,
+        threads: usize,
     ) -> Result<Self, WarehouseError> {
         check(&mut spec)?;
-        let staging = staging_table(&spec)?;
-        let (schema, columns) = staged_columns(&spec)?;
-        let create = format!("CREATE TABLE {} ({})", qualified(&staging), columns.join(", "));
+        let staging = Staging::of(&spec)?;
         let (claim, target, turns) = (spec.claim, spec.table.schema.clone(), Arc::clone(&shows));
         session
             .run(&Stop::never(), move |connection, halt| {
-                make_schemas(connection, halt, &[target], claim, &turns)?;
-                connection.execute_batch("BEGIN TRANSACTION").map_err(failed)?;
-                connection.execute_batch(&create).map_err(failed)
+                make_schemas(connection, halt, &[target], claim, &turns)
             })
             .await?;
-        Ok(Self { session, spec, staging, schema, rows: 0, shows })
+        Ok(Self {
+            spec,
+            staging,
+            shows,
+            threads,
+            piece: Piece::new(),
+            piece_rows: 0,
+            piece_bytes: 0,
+            rows: 0,
+            stage: Stage::Waiting(session),
+        })
     }
+
+    /// Hands the piece over for staging, and waits while too many others are there.
+    async fn stage_piece(&mut self) -> Result<(), WarehouseError> {
+        if let Stage::Waiting(_) = self.stage {
+            let Stage::Waiting(session) = std::mem::replace(&mut self.stage, Stage::Ended) else {
+                return Err(ended());
+            };
+            self.stage = Stage::Flowing(self.flow(session));
+        }
+        let Stage::Flowing(flow) = &mut self.stage else { return Err(ended()) };
+        (self.piece_rows, self.piece_bytes) = (0, 0);
+        if flow.pieces.send(std::mem::take(&mut self.piece)).await.is_ok() {
+            return Ok(());
+        }
+        // It takes nothing more: it failed, and says why.
+        let Stage::Flowing(flow) = std::mem::replace(&mut self.stage, Stage::Ended) else {
+            return Err(ended());
+        };
+        flow.end().await.map(drop).and(Err(ended()))
+    }
+
+    /// Starts to stage.
+    fn flow(&self, mut session: Session) -> Flow {
+        // Pieces side by side get mixed, and the last of equal keys must be the one that came last.
+        let at_a_time = if self.spec.mode == WriteMode::Replace { self.threads.max(1) } else { 1 };
+        let (sender, mut receiver) = mpsc::channel::<Piece>(at_a_time);
+        let staging = self.staging.clone();
+        let task = tokio::spawn(async move {
+            let never = Stop::never();
+            let table = staging.clone();
+            session
+                .run(&never, move |connection, _| {
+                    if at_a_time > 1 {
+                        crate::confine::forget_order(connection)?;
+                    }
+                    run(connection, "BEGIN TRANSACTION")?;
+                    table.make(connection)
+                })
+                .await?;
+            while let Some(first) = receiver.recv().await {
+                let mut pieces = vec![first];
+                while pieces.len() < at_a_time
+                    && let Ok(next) = receiver.try_recv()
+                {
+                    pieces.push(next);
+                }
+                let table = staging.clone();
+                session.run(&never, move |connection, _| table.fill(connection, pieces)).await?;
+            }
+            Ok(session)
+        });
+        Flow { pieces: sender, task }
+    }
+}
+
+impl Flow {
+    /// Waits until all pieces are staged.
+    async fn end(mut self) -> Result<Session, WarehouseError> {
+        // Closes the channel: this sender goes, and there is no other.
+        self.pieces = mpsc::channel(1).0;
+        match (&mut self.task).await {
+            Ok(done) => done,
+            Err(error) => Err(internal("staging rows ended in a panic").caused_by(error)),
+        }
+    }
+}
+
+fn ended() -> WarehouseError {
+    internal("the load has ended with an error before")
 }
 
 #[async_trait]
 impl TableLoad for Load {
     async fn append(&mut self, rows: RecordBatch) -> Result<(), WarehouseError> {
-        let added = rows.num_rows() as u64;
-        let rows = self.staged_rows(&rows)?;
-        let staging = self.staging.clone();
-        self.session
-            .run(&Stop::never(), move |connection, _| {
-                let appender = connection.appender_to_db(staging.name.as_str(), staging.schema.as_str());
-                let mut appender = appender.map_err(failed)?;
-                appender.append_record_batch(rows).map_err(failed)?;
-                appender.flush().map_err(failed)
-            })
-            .await?;
-        self.rows += added;
+        let rows = self.staging.batch(&rows)?;
+        let total = rows.num_rows();
+        let bytes = rows.get_array_memory_size();
+        self.rows += total as u64;
+        let mut taken = 0;
+        while taken < total {
+            let more = (PIECE_ROWS - self.piece_rows).min(total - taken);
+            self.piece.push(rows.slice(taken, more));
+            self.piece_rows += more;
+            self.piece_bytes += bytes / total * more;
+            taken += more;
+            if self.piece_rows >= PIECE_ROWS || self.piece_bytes >= PIECE_BYTES {
+                self.stage_piece().await?;
+            }
+        }
         Ok(())
     }
 
@@ -90,64 +199,37 @@ impl TableLoad for Load {
                 self.spec.table.name, self.rows
             )));
         }
+        if let Stage::Flowing(_) = self.stage
+            && !self.piece.is_empty()
+        {
+            self.stage_piece().await?;
+        }
+        let (mut session, waiting) = match self.stage {
+            Stage::Waiting(session) => (session, Some(self.piece)),
+            Stage::Flowing(flow) => (unless_stopped(stop, flow.end()).await?, None),
+            Stage::Ended => return Err(ended()),
+        };
         let staged = Staged {
-            spec: self.spec.clone(),
-            staging: self.staging.clone(),
+            spec: self.spec,
+            staging: self.staging,
+            waiting,
             rows: self.rows,
             checkpoint: checkpoint.clone(),
         };
-        let shows = Arc::clone(&self.shows);
-        self.session.run(stop, move |connection, halt| show(connection, halt, &shows, &staged)).await
+        let shows = self.shows;
+        session.run(stop, move |connection, halt| show(connection, halt, &shows, &staged)).await
     }
 }
 
-impl Load {
-    /// A batch as the staging table takes it.
-    fn staged_rows(&self, rows: &RecordBatch) -> Result<RecordBatch, WarehouseError> {
-        let micros = self.spec.changed_at.as_millis() * 1000;
-        let mut columns = Vec::with_capacity(self.schema.fields().len());
-        for (column, field) in rows.columns().iter().zip(self.spec.columns.fields()) {
-            columns.push(match column.data_type() {
-                DataType::Null => Arc::new(StringArray::new_null(rows.num_rows())) as ArrayRef,
-                DataType::Interval(IntervalUnit::MonthDayNano) => {
-                    Arc::new(interval_texts(&self.spec.table, field, column.as_primitive())?)
-                }
-                _ => Arc::clone(column),
-            });
-        }
-        columns.push(Arc::new(TimestampMicrosecondArray::from(vec![micros; rows.num_rows()])));
-        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|error| {
-            let text = format!("{}: a batch does not have the columns of its table", self.spec.table.name);
-            internal(text).caused_by(error)
-        })
+/// Waits for the end of staging, unless the stop is asked for.
+async fn unless_stopped<T>(
+    stop: &Stop,
+    work: impl Future<Output = Result<T, WarehouseError>>,
+) -> Result<T, WarehouseError> {
+    tokio::select! {
+        done = work => done,
+        () = stop.requested() => Err(crate::error::canceled()),
     }
-}
-
-/// Intervals as the engine reads them from text: its appender would turn NULL into zero, and cut
-/// what is finer than its microseconds without a word.
-fn interval_texts(
-    table: &WarehouseTable,
-    field: &Field,
-    intervals: &IntervalMonthDayNanoArray,
-) -> Result<StringArray, WarehouseError> {
-    let mut texts = StringBuilder::new();
-    for interval in intervals {
-        let Some(interval) = interval else {
-            texts.append_null();
-            continue;
-        };
-        let (months, days, nanoseconds) = (interval.months, interval.days, interval.nanoseconds);
-        if nanoseconds % 1000 != 0 {
-            return Err(invalid(format!(
-                "{}.{}: the interval of {months} months, {days} days and {nanoseconds} nanoseconds is finer than a microsecond and cannot be kept; leave the column out or round it in a view at the source",
-                table.name,
-                field.name()
-            )));
-        }
-        let micros = nanoseconds / 1000;
-        texts.append_value(format!("{months} months {days} days {micros} microseconds"));
-    }
-    Ok(texts.finish())
 }
 
 /// Checks what the caller must have right, and forgets an order that the rows do not have.
@@ -169,40 +251,4 @@ fn check(spec: &mut LoadSpec) -> Result<(), WarehouseError> {
         *order = order.take().filter(|column| has(column.as_str()));
     }
     Ok(())
-}
-
-/// Where the rows wait. A table can be renamed but not moved to another schema, so what will become
-/// the target itself waits beside it, under a name that no list shows and no SQL of a user may say.
-fn staging_table(spec: &LoadSpec) -> Result<WarehouseTable, WarehouseError> {
-    let name = format!("{STAGING}{}", uuid::Uuid::new_v4().simple());
-    let name =
-        Identifier::parse("staging", &name).map_err(|error| internal("a staging name").caused_by(error))?;
-    let schema = match spec.mode {
-        WriteMode::Replace => spec.table.schema.clone(),
-        WriteMode::Append | WriteMode::Merge { .. } => Identifier::parse("schema", OWN_SCHEMA)
-            .map_err(|error| internal("the staging schema").caused_by(error))?,
-    };
-    Ok(WarehouseTable { schema, name })
-}
-
-/// The staging table's columns, as Arrow and as SQL.
-fn staged_columns(spec: &LoadSpec) -> Result<(SchemaRef, Vec<String>), WarehouseError> {
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    let change_date =
-        Arc::new(Field::new(CHANGE_DATE_COLUMN, DataType::Timestamp(TimeUnit::Microsecond, None), false));
-    for field in spec.columns.fields().iter().chain([&change_date]) {
-        let kind = column_type(field.data_type()).ok_or_else(|| {
-            let (table, column, kind) = (&spec.table.name, field.name(), field.data_type());
-            invalid(format!("{table}.{column}: the type {kind} cannot be kept; leave the column out"))
-        })?;
-        columns.push(format!("{} {kind}", quote(field.name())));
-        let kind = match field.data_type() {
-            // A column in which nothing was ever said, and one that is appended as text.
-            DataType::Null | DataType::Interval(_) => DataType::Utf8,
-            kind => kind.clone(),
-        };
-        fields.push(Field::new(field.name(), kind, field.is_nullable()));
-    }
-    Ok((Arc::new(Schema::new(fields)), columns))
 }

@@ -12,14 +12,18 @@ use crate::catalog::{Column, Found, find};
 use crate::claims::Shows;
 use crate::drift::evolve;
 use crate::error::{committed_all_the_same, failed, internal, invalid};
+use crate::feed::Piece;
 use crate::merge::{Merged, merge};
 use crate::names::qualified;
 use crate::session::Halt;
+use crate::staging::Staging;
 
-/// Rows that wait in a staging table, in an open transaction of the connection.
+/// Rows that wait in a staging table, in an open transaction of the connection, or in memory.
 pub(crate) struct Staged {
     pub(crate) spec: LoadSpec,
-    pub(crate) staging: WarehouseTable,
+    pub(crate) staging: Staging,
+    /// The rows that are not in the table yet. Then they all are not, and it does not exist.
+    pub(crate) waiting: Option<Piece>,
     pub(crate) rows: u64,
     pub(crate) checkpoint: Checkpoint,
 }
@@ -35,10 +39,12 @@ pub(crate) fn show(
     shows: &Shows,
     staged: &Staged,
 ) -> Result<LoadReport, WarehouseError> {
-    let kept = shows.turn_of(staged.spec.claim, halt).and_then(|_turn| commit(connection, halt));
-    if let Err(error) = kept {
-        roll_back(connection, halt);
-        return Err(error);
+    if staged.waiting.is_none() {
+        let kept = shows.turn_of(staged.spec.claim, halt).and_then(|_turn| commit(connection, halt));
+        if let Err(error) = kept {
+            roll_back(connection, halt);
+            return Err(error);
+        }
     }
     let mut tries = 1;
     loop {
@@ -50,8 +56,10 @@ pub(crate) fn show(
         let again = error.kind == WarehouseErrorKind::Conflict && tries < TRIES;
         let error = if again { pause(halt).err() } else { Some(error) };
         if let Some(error) = error {
-            let _turn = shows.turn_in_any_case();
-            remove(connection, halt, &staged.staging);
+            if staged.waiting.is_none() {
+                let _turn = shows.turn_in_any_case();
+                remove(connection, halt, &staged.staging.table);
+            }
             return Err(error);
         }
         tries += 1;
@@ -65,7 +73,11 @@ fn show_once(
     staged: &Staged,
 ) -> Result<LoadReport, WarehouseError> {
     let _turn = shows.turn_of(staged.spec.claim, halt)?;
-    connection.execute_batch("BEGIN TRANSACTION").map_err(failed)?;
+    run(connection, "BEGIN TRANSACTION")?;
+    if let Some(rows) = &staged.waiting {
+        staged.staging.make(connection)?;
+        staged.staging.fill(connection, vec![rows.clone()])?;
+    }
     let report = write(connection, halt, staged)?;
     forebay_core::fault::point("show.before_commit");
     commit(connection, halt)?;
@@ -124,6 +136,11 @@ pub(crate) fn count_rows(connection: &Connection, table: &str) -> Result<u64, Wa
     count(connection, &format!("SELECT count(*) FROM {table}"))
 }
 
+/// Executes statements that answer nothing.
+pub(crate) fn run(connection: &Connection, sql: &str) -> Result<(), WarehouseError> {
+    connection.execute_batch(sql).map_err(failed)
+}
+
 /// Executes a changing statement, and says how many rows it changed.
 pub(crate) fn change(connection: &Connection, sql: &str) -> Result<u64, WarehouseError> {
     connection.execute(sql, []).map(|rows| rows as u64).map_err(failed)
@@ -131,7 +148,7 @@ pub(crate) fn change(connection: &Connection, sql: &str) -> Result<u64, Warehous
 
 /// Everything that a commit does, inside its transaction.
 fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadReport, WarehouseError> {
-    let (from, to) = (qualified(&load.staging), qualified(&load.spec.table));
+    let (from, to) = (qualified(&load.staging.table), qualified(&load.spec.table));
     let name = &load.spec.table.name;
     let target = target_columns(connection, &load.spec.table)?;
     let staged = count_rows(connection, &from)?;
@@ -159,14 +176,14 @@ fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadRepo
             Merged { inserted: count_rows(connection, &to)?, updated: 0, deleted: 0 }
         }
         (WriteMode::Append, Some(columns)) => {
-            changes = evolve(connection, &load.staging, &load.spec.table, &columns)?;
+            changes = evolve(connection, &load.staging.table, &load.spec.table, &columns)?;
             let inserted = change(connection, &format!("INSERT INTO {to} BY NAME SELECT * FROM {from}"))?;
             Merged { inserted, updated: 0, deleted: 0 }
         }
         (WriteMode::Merge { key, order }, columns) => {
             let exists = columns.is_some();
             if let Some(columns) = columns {
-                changes = evolve(connection, &load.staging, &load.spec.table, &columns)?;
+                changes = evolve(connection, &load.staging.table, &load.spec.table, &columns)?;
             }
             merge(connection, halt, (&from, &to), key, order.as_ref(), exists)?
         }

@@ -74,6 +74,7 @@ fn a_transformation_may_work_on_tables_and_nothing_else() {
         "ЅELECT 1",
         "\"SELECT\" 1",
         "SELECT * FROM _forebay.checkpoints",
+        "SELECT * FROM _forebay_rows(1::UBIGINT)",
         "SELECT * FROM \"_FOREBAY\".checkpoints",
         "INSERT INTO '_forebay'.checkpoints SELECT 1",
         "SELECT * FROM duckdb_settings()",

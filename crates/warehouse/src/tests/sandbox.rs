@@ -407,6 +407,8 @@ async fn every_table_function_of_the_engine_is_known() {
             || HARMLESS.contains(&name)
             || UNSEEN.contains(&name)
             || UNCALLED.contains(&name)
+            // Ours: the guard refuses whatever has the name of Forebay's own schema in it.
+            || name == "_forebay_rows"
     };
     let unknown: Vec<_> = names.into_iter().filter(|name| !known(name)).collect();
     assert_eq!(unknown, [""; 0], "look at these before users may call them");
