@@ -150,6 +150,7 @@ impl Engine {
     pub(crate) fn allowed(&self, config: ConnectionConfig) -> Result<ConnectionConfig> {
         Ok(match config {
             ConnectionConfig::Postgresql(config) => ConnectionConfig::Postgresql(config),
+            ConnectionConfig::Mysql(config) => ConnectionConfig::Mysql(config),
             ConnectionConfig::Sqlite(mut config) => {
                 config.path = self.allowed_path(&config.path)?;
                 ConnectionConfig::Sqlite(config)

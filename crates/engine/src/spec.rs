@@ -148,6 +148,9 @@ pub(crate) fn source_host(spec: &ExecutionSpec) -> Option<String> {
             ConnectionConfig::Postgresql(config) => {
                 Some(format!("{}:{}", config.host.to_lowercase(), config.port))
             }
+            ConnectionConfig::Mysql(config) => {
+                Some(format!("{}:{}", config.host.to_lowercase(), config.port))
+            }
             ConnectionConfig::Sqlite(_) | ConnectionConfig::Files(_) => None,
         },
         Work::Transformation { .. } | Work::DataModelLoad(_) => None,

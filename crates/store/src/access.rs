@@ -7,8 +7,8 @@ use forebay_core::error::Kind;
 use forebay_core::id::{ApplicationId, DataPoolId, KeyId, UserId};
 use forebay_core::{Error, Result, Timestamp};
 
-use crate::Store;
 use crate::db::{self, Row};
+use crate::{Store, pools};
 
 /// Whose key a request carries; the two come in different headers and never stand for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Store {
             .bind(user.email.as_deref())
             .bind(db::to_word(user.role)?)
             .bind(user.created_at.as_millis())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(|error| {
                 db::error_or_duplicate(error, || format!("there already is a user `{}`", user.id))
@@ -44,8 +44,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn users(&self) -> Result<Vec<User>> {
         let rows = db::query("select * from users order by name, id")
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(user).collect()
     }
@@ -55,8 +54,7 @@ impl Store {
     pub async fn user(&self, id: UserId) -> Result<User> {
         let row = db::query("select * from users where id = $1")
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         user(&row.ok_or_else(|| Error::not_found(Kind::User, id))?)
     }
@@ -68,7 +66,7 @@ impl Store {
     pub async fn delete_user(&self, id: UserId) -> Result<()> {
         let done = db::query("delete from users where id = $1")
             .bind(id.to_string())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         if done.rows_affected() == 0 { Err(Error::not_found(Kind::User, id)) } else { Ok(()) }
@@ -80,8 +78,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn count_admins(&self) -> Result<u64> {
         let row = db::query("select count(*) as admins from users where role = 'ADMIN'")
-            .fetch_one(self.read())
-            .await
+            .fetch_one(&*self.read()?)
             .map_err(db::error)?;
         db::count(&row, "admins")
     }
@@ -93,7 +90,7 @@ impl Store {
             .bind(application.id.to_string())
             .bind(application.name.as_str())
             .bind(application.created_at.as_millis())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(|error| {
                 db::error_or_duplicate(error, || {
@@ -109,8 +106,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn applications(&self) -> Result<Vec<Application>> {
         let rows = db::query("select * from applications order by name, id")
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(application).collect()
     }
@@ -120,8 +116,7 @@ impl Store {
     pub async fn application(&self, id: ApplicationId) -> Result<Application> {
         let row = db::query("select * from applications where id = $1")
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         application(&row.ok_or_else(|| Error::not_found(Kind::Application, id))?)
     }
@@ -133,7 +128,7 @@ impl Store {
     pub async fn delete_application(&self, id: ApplicationId) -> Result<()> {
         let done = db::query("delete from applications where id = $1")
             .bind(id.to_string())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         if done.rows_affected() == 0 { Err(Error::not_found(Kind::Application, id)) } else { Ok(()) }
@@ -156,7 +151,7 @@ impl Store {
         .bind(hash.to_vec())
         .bind(key.created_at.as_millis())
         .bind(key.last_used_at.map(Timestamp::as_millis))
-        .execute(self.write())
+        .execute_on(self.write())
         .await
         .map_err(|error| match db::is_foreign_key(&error) {
             true => subject_not_found(key.owner),
@@ -178,8 +173,7 @@ impl Store {
         )
         .bind(user)
         .bind(application)
-        .fetch_all(self.read())
-        .await
+        .fetch_all(&*self.read()?)
         .map_err(db::error)?;
         rows.iter().map(key).collect()
     }
@@ -189,7 +183,7 @@ impl Store {
     pub async fn delete_key(&self, id: KeyId) -> Result<()> {
         let done = db::query("delete from keys where id = $1")
             .bind(id.to_string())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         if done.rows_affected() == 0 { Err(Error::not_found(Kind::Key, id)) } else { Ok(()) }
@@ -217,7 +211,7 @@ impl Store {
                  from keys join applications on applications.id = keys.application_id where keys.hash = $1",
             ),
         };
-        let row = query.bind(hash.to_vec()).fetch_optional(self.read()).await.map_err(db::error)?;
+        let row = query.bind(hash.to_vec()).fetch_optional(&*self.read()?).map_err(db::error)?;
         let Some(row) = row else {
             return Ok(None);
         };
@@ -238,8 +232,8 @@ impl Store {
             .bind(key.to_string())
             .bind(now.as_millis())
             .bind(due)
-            .execute(self.write())
-            .await
+            .execute_on(self.write())
+.await
             .map_err(db::error);
             match noted {
                 // A full disk must not keep anybody from reading.
@@ -257,40 +251,36 @@ impl Store {
     pub async fn set_grant(&self, grant: &Grant) -> Result<()> {
         let (user, application) = owner_columns(grant.subject);
         let pool = scope_column(grant.scope);
-        let mut transaction = self.begin().await?;
-        db::query("delete from grants where user_id is $1 and application_id is $2 and pool_id is $3")
-            .bind(user.as_deref())
-            .bind(application.as_deref())
-            .bind(pool.as_deref())
-            .execute(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        for permission in &grant.permissions {
-            let done = db::query(
+        self.transact(|transaction| {
+            db::query("delete from grants where user_id is $1 and application_id is $2 and pool_id is $3")
+                .bind(user.as_deref())
+                .bind(application.as_deref())
+                .bind(pool.as_deref())
+                .execute(transaction)
+                .map_err(db::error)?;
+            for permission in &grant.permissions {
+                let done = db::query(
                 "insert into grants (user_id, application_id, pool_id, permission) values ($1, $2, $3, $4)",
             )
             .bind(user.as_deref())
             .bind(application.as_deref())
             .bind(pool.as_deref())
             .bind(permission.as_str())
-            .execute(&mut *transaction)
-            .await;
-            match done {
-                Ok(_) => {}
-                Err(error) if db::is_foreign_key(&error) => {
-                    drop(transaction);
-                    return Err(match grant.scope {
-                        Scope::Service => subject_not_found(grant.subject),
-                        Scope::Pool(pool) => match self.data_pool(pool).await {
-                            Ok(_) => subject_not_found(grant.subject),
-                            Err(error) => error,
-                        },
-                    });
+            .execute(transaction);
+                match done {
+                    Ok(_) => {}
+                    Err(error) if db::is_foreign_key(&error) => {
+                        return Err(match grant.scope {
+                            Scope::Pool(pool) if !pools::exists(transaction, pool)? => pools::not_found(pool),
+                            Scope::Service | Scope::Pool(_) => subject_not_found(grant.subject),
+                        });
+                    }
+                    Err(error) => return Err(db::error(error)),
                 }
-                Err(error) => return Err(db::error(error)),
             }
-        }
-        db::commit(transaction).await
+            Ok(())
+        })
+        .await
     }
 
     /// The grants of one scope, or all.
@@ -304,8 +294,7 @@ impl Store {
         )
         .bind(scope.is_none())
         .bind(scope.and_then(scope_column))
-        .fetch_all(self.read())
-        .await
+        .fetch_all(&*self.read()?)
         .map_err(db::error)?;
         let mut grants: Vec<Grant> = Vec::new();
         for row in &rows {
@@ -337,8 +326,7 @@ impl Store {
         .bind(user)
         .bind(application)
         .bind(pool.to_string())
-        .fetch_all(self.read())
-        .await
+        .fetch_all(&*self.read()?)
         .map_err(db::error)?;
         rows.iter().map(|row| db::word(row, "permission")).collect()
     }
@@ -356,8 +344,7 @@ impl Store {
         .bind(user)
         .bind(application)
         .bind(permission.as_str())
-        .fetch_optional(self.read())
-        .await
+        .fetch_optional(&*self.read()?)
         .map_err(db::error)?;
         Ok(row.is_some())
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use forebay_core::execution::Execution;
 use forebay_core::id::DataPoolId;
-use forebay_core::{Result, Timestamp};
+use forebay_core::{Error, Result, Timestamp};
 
 use crate::executions::read_execution;
 use crate::{Store, db};
@@ -16,7 +16,11 @@ impl Store {
     /// `Unavailable` when the files cannot be written.
     pub async fn backup(&self, dir: &Path) -> Result<()> {
         self.secrets().write(dir)?;
-        db::migrate::copy_to(self.read(), &dir.join(crate::DATABASE)).await
+        let copy = dir.join(crate::DATABASE);
+        // `vacuum` runs in no transaction: it sees one moment by itself.
+        let readers = self.inner.readers.clone();
+        let copying = tokio::task::spawn_blocking(move || db::migrate::copy_to(&*readers.get()?, &copy));
+        copying.await.map_err(Error::internal)?
     }
 
     /// The executions that are queued or running.
@@ -24,13 +28,15 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn unfinished_executions(&self) -> Result<Vec<Execution>> {
-        let rows = db::query(
-            "select * from executions where status in ('QUEUED', 'RUNNING') order by queued_at, seq",
-        )
-        .fetch_all(self.read())
+        self.scan(move |connection| {
+            let rows = db::query(
+                "select * from executions where status in ('QUEUED', 'RUNNING') order by queued_at, seq",
+            )
+            .fetch_all(connection)
+            .map_err(db::error)?;
+            rows.iter().map(read_execution).collect()
+        })
         .await
-        .map_err(db::error)?;
-        rows.iter().map(read_execution).collect()
     }
 
     /// The executions of a pool that ended well after a moment, the oldest first: what they loaded is missing
@@ -39,15 +45,17 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn succeeded_since(&self, pool: DataPoolId, moment: Timestamp) -> Result<Vec<Execution>> {
-        let rows = db::query(
-            "select * from executions
+        self.scan(move |connection| {
+            let rows = db::query(
+                "select * from executions
              where pool_id = $1 and status = 'SUCCESS' and finished_at >= $2 order by finished_at, seq",
-        )
-        .bind(pool.to_string())
-        .bind(moment.as_millis())
-        .fetch_all(self.read())
+            )
+            .bind(pool.to_string())
+            .bind(moment.as_millis())
+            .fetch_all(connection)
+            .map_err(db::error)?;
+            rows.iter().map(read_execution).collect()
+        })
         .await
-        .map_err(db::error)?;
-        rows.iter().map(read_execution).collect()
     }
 }

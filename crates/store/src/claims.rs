@@ -8,9 +8,12 @@ use forebay_core::execution::{Claim, Execution, LogLevel, Status};
 use forebay_core::id::ExecutionId;
 use forebay_core::{Error, Result, Timestamp};
 
-use crate::db::{self, Row};
+use crate::db::{self, Connection, Row};
 use crate::executions::{self, read_execution};
 use crate::{Store, events};
+
+/// So many events are written in less time than another thread takes to wake up.
+const FEW_EVENTS: usize = 16;
 
 /// An execution that was claimed.
 #[derive(Clone, Debug)]
@@ -50,36 +53,10 @@ impl Store {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claimed>> {
-        let mut transaction = self.begin().await?;
-        let row = db::query("update claims set newest = newest + 1 returning newest")
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        let number: i64 = db::get(&row, "newest")?;
-        let row = db::query(
-            "update executions
-             set status = 'RUNNING', started_at = $2, claim = $3, lease_until = $4, not_before = null
-             where id = $1 and status = 'QUEUED' returning *",
-        )
-        .bind(id.to_string())
-        .bind(now.as_millis())
-        .bind(number)
-        .bind(lease_until.as_millis())
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(db::error)?;
-        // Dropped, the transaction leaves the number unused.
+        let row = self.transact(|transaction| claim(transaction, id, now, lease_until)).await?;
         let Some(row) = row else { return Ok(None) };
-        let held = read_held(&row)?;
-        db::query("update data_pools set last_claim = $2 where id = $1")
-            .bind(held.execution.pool_id.to_string())
-            .bind(number)
-            .execute(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        forebay_core::fault::point("claim.before_commit");
-        db::commit(transaction).await?;
         forebay_core::fault::point("claim.after_commit");
+        let held = read_held(&row)?;
         let spec = match self.spec(id, &row) {
             Ok(spec) => Some(spec),
             Err(error) => {
@@ -101,14 +78,11 @@ impl Store {
         claim: Claim,
         events: &[(Timestamp, Event)],
     ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        if !holds(&mut transaction, id, claim).await? {
-            return Ok(false);
+        if events.len() > FEW_EVENTS {
+            let events = events.to_vec();
+            return self.transact_much(move |transaction| record(transaction, id, claim, &events)).await;
         }
-        events::write(&mut transaction, id, events).await?;
-        forebay_core::fault::point("events.before_commit");
-        db::commit(transaction).await?;
-        Ok(true)
+        self.transact(|transaction| record(transaction, id, claim, events)).await
     }
 
     /// Ends an execution under its claim, as [`Store::finish_execution`] does. `false`: it has ended before or
@@ -124,15 +98,15 @@ impl Store {
         message: Option<&str>,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        if !holds(&mut transaction, id, claim).await?
-            || !executions::finish(&mut transaction, id, status, message, now).await?
-        {
-            return Ok(false);
-        }
-        forebay_core::fault::point("finish.before_commit");
-        db::commit(transaction).await?;
-        Ok(true)
+        self.transact(|transaction| {
+            if !holds(transaction, id, claim)? || !executions::finish(transaction, id, status, message, now)?
+            {
+                return Ok(false);
+            }
+            forebay_core::fault::point("finish.before_commit");
+            Ok(true)
+        })
+        .await
     }
 
     /// Puts a running execution back into the queue, with a line in its log, to go on with the task that was
@@ -142,8 +116,8 @@ impl Store {
     /// # Errors
     /// Only `Internal`, `Unavailable` and `InsufficientStorage`.
     pub async fn requeue_execution(&self, id: ExecutionId, claim: Claim, requeue: &Requeue) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        if !holds(&mut transaction, id, claim).await? {
+        self.transact(|transaction| {
+        if !holds(transaction, id, claim)? {
             return Ok(false);
         }
         let line = Event::Log {
@@ -152,7 +126,7 @@ impl Store {
             code: "EXECUTION_REQUEUED".to_owned(),
             text: requeue.because.clone(),
         };
-        events::write(&mut transaction, id, &[(requeue.at, line)]).await?;
+        events::write(transaction, id, &[(requeue.at, line)])?;
         db::query(
             "update executions
              set status = 'QUEUED', started_at = null, lease_until = null, requeued_because = $2, attempt = $3,
@@ -164,8 +138,7 @@ impl Store {
         .bind(i64::from(requeue.attempt))
         .bind(i64::from(requeue.interruptions))
         .bind(requeue.not_before.map(Timestamp::as_millis))
-        .execute(&mut *transaction)
-        .await
+        .execute(transaction)
         .map_err(db::error)?;
         for sql in [
             // A task that was skipped because one before it failed is not over: that one is done again.
@@ -185,10 +158,10 @@ impl Store {
                      and not (task.kind = 'EXTRACTION' and step_executions.status in ('SUCCESS', 'SKIPPED'))
              )",
         ] {
-            db::query(sql).bind(id.to_string()).execute(&mut *transaction).await.map_err(db::error)?;
+            db::query(sql).bind(id.to_string()).execute(transaction).map_err(db::error)?;
         }
-        db::commit(transaction).await?;
         Ok(true)
+        }).await
     }
 
     /// Notes who asked for the end of an execution that runs. The first one stays.
@@ -201,8 +174,8 @@ impl Store {
         )
         .bind(id.to_string())
         .bind(canceled_by.to_owned())
-        .execute(self.write())
-        .await
+        .execute_on(self.write())
+.await
         .map_err(db::error)?;
         Ok(())
     }
@@ -213,16 +186,18 @@ impl Store {
     /// # Errors
     /// Only `Internal`, `Unavailable` and `InsufficientStorage`.
     pub async fn renew_leases(&self, claims: &[u64], lease_until: Timestamp) -> Result<Vec<u64>> {
-        let rows = db::query(
-            "update executions set lease_until = $2
-             where status = 'RUNNING' and claim in (select value from json_each($1)) returning claim",
-        )
-        .bind(db::to_json(claims)?)
-        .bind(lease_until.as_millis())
-        .fetch_all(self.write())
+        self.transact(|transaction| {
+            let rows = db::query(
+                "update executions set lease_until = $2
+                 where status = 'RUNNING' and claim in (select value from json_each($1)) returning claim",
+            )
+            .bind(db::to_json(claims)?)
+            .bind(lease_until.as_millis())
+            .fetch_all(transaction)
+            .map_err(db::error)?;
+            rows.iter().map(|row| db::count(row, "claim")).collect()
+        })
         .await
-        .map_err(db::error)?;
-        rows.iter().map(|row| db::count(row, "claim")).collect()
     }
 
     /// The claims that hold; right after a start of the server, those that it held before.
@@ -231,8 +206,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn held_claims(&self) -> Result<Vec<Held>> {
         let rows = db::query("select * from executions where status = 'RUNNING' order by claim")
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(read_held).collect()
     }
@@ -246,8 +220,7 @@ impl Store {
             "select * from executions where status = 'RUNNING' and lease_until < $1 order by claim",
         )
         .bind(now.as_millis())
-        .fetch_all(self.read())
-        .await
+        .fetch_all(&*self.read()?)
         .map_err(db::error)?;
         rows.iter().map(read_held).collect()
     }
@@ -259,7 +232,7 @@ impl Store {
     pub async fn count_lost_leases(&self, lost: u64) -> Result<()> {
         db::query("update claims set lost = lost + $1")
             .bind(db::integer(lost))
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         Ok(())
@@ -270,20 +243,66 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn lost_leases(&self) -> Result<u64> {
-        let row = db::query("select lost from claims").fetch_one(self.read()).await.map_err(db::error)?;
+        let row = db::query("select lost from claims").fetch_one(&*self.read()?).map_err(db::error)?;
         db::count(&row, "lost")
     }
 }
 
+/// The execution's row, unless it is not queued any more.
+fn claim(
+    transaction: &Connection,
+    id: ExecutionId,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<Option<Row>> {
+    // One that is not queued any more leaves this number unused.
+    let row = db::query("update claims set newest = newest + 1 returning newest")
+        .fetch_one(transaction)
+        .map_err(db::error)?;
+    let number: i64 = db::get(&row, "newest")?;
+    let row = db::query(
+        "update executions
+         set status = 'RUNNING', started_at = $2, claim = $3, lease_until = $4, not_before = null
+         where id = $1 and status = 'QUEUED' returning *",
+    )
+    .bind(id.to_string())
+    .bind(now.as_millis())
+    .bind(number)
+    .bind(lease_until.as_millis())
+    .fetch_optional(transaction)
+    .map_err(db::error)?;
+    let Some(row) = row else { return Ok(None) };
+    db::query("update data_pools set last_claim = $2 where id = $1")
+        .bind(db::get::<&str>(&row, "pool_id")?)
+        .bind(number)
+        .execute(transaction)
+        .map_err(db::error)?;
+    forebay_core::fault::point("claim.before_commit");
+    Ok(Some(row))
+}
+
+fn record(
+    transaction: &Connection,
+    id: ExecutionId,
+    claim: Claim,
+    events: &[(Timestamp, Event)],
+) -> Result<bool> {
+    if !holds(transaction, id, claim)? {
+        return Ok(false);
+    }
+    events::write(transaction, id, events)?;
+    forebay_core::fault::point("events.before_commit");
+    Ok(true)
+}
+
 /// Whether an execution runs under this claim.
-async fn holds(connection: &mut db::Connection, id: ExecutionId, claim: Claim) -> Result<bool> {
+fn holds(connection: &Connection, id: ExecutionId, claim: Claim) -> Result<bool> {
     let row = db::query(
         "select claim from executions where id = $1 and status = 'RUNNING' and coalesce(claim, 0) = $2",
     )
     .bind(id.to_string())
     .bind(db::integer(claim.number))
     .fetch_optional(connection)
-    .await
     .map_err(db::error)?;
     Ok(row.is_some())
 }

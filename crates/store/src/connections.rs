@@ -22,8 +22,8 @@ impl Store {
         .bind(connection.name.as_str())
         .bind(seal(self.secrets(), connection)?)
         .bind(connection.created_at.as_millis())
-        .execute(self.write())
-        .await
+        .execute_on(self.write())
+.await
         .map_err(|error| match db::is_foreign_key(&error) {
             true => pools::not_found(connection.pool_id),
             false => db::error_or_duplicate(error, || taken(connection)),
@@ -38,8 +38,7 @@ impl Store {
     pub async fn data_connections(&self, pool: DataPoolId) -> Result<Vec<DataConnection>> {
         let rows = db::query("select * from data_connections where pool_id = $1 order by created_at, name")
             .bind(pool.to_string())
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(|row| data_connection(self.secrets(), row)).collect()
     }
@@ -50,8 +49,7 @@ impl Store {
         let row = db::query("select * from data_connections where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         data_connection(self.secrets(), &row.ok_or_else(|| not_found(id))?)
     }
@@ -68,7 +66,7 @@ impl Store {
         .bind(connection.id.to_string())
         .bind(connection.name.as_str())
         .bind(seal(self.secrets(), connection)?)
-        .execute(self.write())
+        .execute_on(self.write())
         .await
         .map_err(|error| db::error_or_duplicate(error, || taken(connection)))?;
         if done.rows_affected() == 0 { Err(not_found(connection.id)) } else { Ok(()) }
@@ -77,13 +75,12 @@ impl Store {
     /// # Errors
     /// `NotFound`; `Conflict` naming the jobs that use the connection.
     pub async fn delete_data_connection(&self, pool: DataPoolId, id: DataConnectionId) -> Result<()> {
-        let mut transaction = self.begin().await?;
+        self.transact(|transaction| {
         let jobs =
             db::query("select name from data_jobs where pool_id = $1 and connection_id = $2 order by name")
                 .bind(pool.to_string())
                 .bind(id.to_string())
-                .fetch_all(&mut *transaction)
-                .await
+                .fetch_all(transaction)
                 .map_err(db::error)?;
         if !jobs.is_empty() {
             let mut names = Vec::new();
@@ -99,13 +96,13 @@ impl Store {
         let done = db::query("delete from data_connections where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .execute(&mut *transaction)
-            .await
+            .execute(transaction)
             .map_err(db::error)?;
         if done.rows_affected() == 0 {
             return Err(not_found(id));
         }
-        db::commit(transaction).await
+        Ok(())
+        }).await
     }
 }
 

@@ -1,151 +1,184 @@
-//! The one module that names the driver: how to connect, what its errors mean, how columns become words of the
-//! domain.
+//! The seam to the driver: how to connect, what its errors mean, how columns become words of the domain.
+//! Statements are in `statement`, the one who writes is in `writer`, those who read are in `readers`.
 
 pub(crate) mod migrate;
+mod readers;
+mod statement;
+mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_core::access::Subject;
 use forebay_core::name::Name;
 use forebay_core::{Error, Result, Timestamp};
+use rusqlite::{OpenFlags, ffi};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{ConnectOptions, Connection as _, Row as _, Sqlite};
 
-pub(crate) type Pool = sqlx::Pool<Sqlite>;
-pub(crate) type Connection = sqlx::SqliteConnection;
-pub(crate) type Row = sqlx::sqlite::SqliteRow;
-pub(crate) type Transaction = sqlx::Transaction<'static, Sqlite>;
-pub(crate) type Query = sqlx::query::Query<'static, Sqlite, SqliteArguments>;
+pub(crate) use self::readers::{Reader, Readers};
+pub(crate) use self::statement::{Query, Row, get, query};
+pub(crate) use self::writer::Writer;
 
-const READERS: u32 = 4;
+pub(crate) type Connection = rusqlite::Connection;
 
-/// A statement of ours.
-pub(crate) fn query(sql: &'static str) -> Query {
-    sqlx::query(sql)
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 256;
+
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(crate) enum Location {
+    File(PathBuf),
+    /// In a folder that goes with it.
+    Temporary(Arc<TemporaryFolder>),
 }
 
-/// Opens and migrates a database file: the pool that writes, then the pool that reads.
-pub(crate) async fn open_file(path: &Path) -> Result<(Pool, Pool)> {
-    let options = options(SqliteConnectOptions::new().filename(path).create_if_missing(true));
-    // When a disk is full, SQLite ends the transaction by itself. The driver goes on believing in it, and would
-    // begin no other on that connection for ever; so such a one is closed, and the next writer opens a new one.
-    let write = SqlitePoolOptions::new()
-        .max_connections(1)
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                // After a rollback that is under way.
-                connection.ping().await?;
-                Ok(!connection.is_in_transaction())
-            })
-        })
-        .connect_with(options.clone())
-        .await
-        .map_err(|error| {
-            tracing::error!(%error, "the metadata database cannot be opened");
-            Error::Unavailable { what: format!("the metadata database {} cannot be opened", path.display()) }
-        })?;
-    migrate::file(&write, path).await?;
-    migrate::shrinkable(&write).await?;
-    let read = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
-    Ok((write, read))
-}
+/// A folder that is removed once nothing names it any more.
+#[derive(Debug)]
+pub(crate) struct TemporaryFolder(PathBuf);
 
-/// Opens a database in memory: one connection that is never closed, since closing it would lose everything.
-pub(crate) async fn open_memory() -> Result<Pool> {
-    let options = options(SqliteConnectOptions::from_str("sqlite::memory:").map_err(error)?);
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(options)
-        .await
-        .map_err(error)?;
-    migrate::run(&pool).await?;
-    Ok(pool)
-}
-
-fn options(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .journal_mode(SqliteJournalMode::Wal)
-        // One large transaction must not leave a large journal for ever, in bytes.
-        .pragma("journal_size_limit", "67108864")
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(10))
-        .disable_statement_logging()
-}
-
-/// Begins a transaction that holds the write lock from its start, so that what it reads stays true.
-pub(crate) async fn begin(pool: &Pool) -> Result<Transaction> {
-    pool.begin_with("begin immediate").await.map_err(error)
-}
-
-pub(crate) async fn commit(transaction: Transaction) -> Result<()> {
-    transaction.commit().await.map_err(error)
-}
-
-/// What an error of the driver means when nothing more is known.
-pub(crate) fn error(error: sqlx::Error) -> Error {
-    if is_unique(&error) {
-        return Error::conflict("there already is one like this");
-    }
-    if is_foreign_key(&error) {
-        return Error::conflict(
-            "this refers to something that does not exist, or something still refers to it",
-        );
-    }
-    match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-            Error::Unavailable { what: "the metadata database does not answer".to_owned() }
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, folder = %self.0.display(), "a temporary folder cannot be removed");
         }
-        other if cannot_be_written(&other) => {
-            tracing::error!(error = %other, "the metadata cannot be written");
-            Error::InsufficientStorage {
-                what: "the metadata cannot be written: the disk of the data folder is full or fails; free space \
-                       on it and try again (what is there can still be read)"
-                    .to_owned(),
-            }
+    }
+}
+
+impl Location {
+    /// Opens one more connection.
+    pub(crate) fn connect(&self) -> std::result::Result<Connection, Failure> {
+        let path = match self {
+            Self::File(path) => path.clone(),
+            Self::Temporary(folder) => folder.0.join("metadata.db"),
+        };
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.execute_batch(
+            "pragma journal_mode = wal;
+             pragma synchronous = full;
+             pragma foreign_keys = on;
+             -- One large transaction must not leave a large journal for ever, in bytes.
+             pragma journal_size_limit = 67108864;",
+        )?;
+        Ok(connection)
+    }
+}
+
+/// Opens and migrates a database file: who writes, then those who read.
+pub(crate) fn open_file(path: &Path) -> Result<(Writer, Readers)> {
+    let location = Location::File(path.to_owned());
+    let connection = location.connect().map_err(|error| {
+        tracing::error!(error = ?error, "the metadata database cannot be opened");
+        Error::Unavailable { what: format!("the metadata database {} cannot be opened", path.display()) }
+    })?;
+    migrate::file(&connection, path)?;
+    migrate::shrinkable(&connection)?;
+    Ok((Writer::new(connection, location.clone())?, Readers::new(location)))
+}
+
+/// Opens a new database that is gone once both are dropped.
+pub(crate) fn open_temporary() -> Result<(Writer, Readers)> {
+    let folder = std::env::temp_dir().join(format!("forebay-{:032x}", rand::random::<u128>()));
+    std::fs::create_dir(&folder).map_err(Error::internal)?;
+    let location = Location::Temporary(Arc::new(TemporaryFolder(folder)));
+    let connection = location.connect().map_err(error)?;
+    migrate::run(&connection)?;
+    Ok((Writer::new(connection, location.clone())?, Readers::new(location)))
+}
+
+/// Why a statement did nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// SQLite says so.
+    Refused(rusqlite::Error),
+    /// It was not even tried, or it was undone with others.
+    Undone(Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Undone(error)
+    }
+}
+
+/// What a failure means when nothing more is known.
+pub(crate) fn error(failure: impl Into<Failure>) -> Error {
+    let refused = match failure.into() {
+        Failure::Undone(error) => return error,
+        Failure::Refused(error) => error,
+    };
+    match extended_code(&refused) {
+        Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+            Error::conflict("there already is one like this")
         }
-        other => Error::internal(other),
+        Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY) => {
+            Error::conflict("this refers to something that does not exist, or something still refers to it")
+        }
+        Some(code) if means_no_room(code) => {
+            tracing::error!(error = %refused, "the metadata cannot be written");
+            no_room()
+        }
+        _ => Error::internal(refused),
     }
 }
 
 /// As [`error`], with a text for what must be unique.
-pub(crate) fn error_or_duplicate(raw: sqlx::Error, duplicate: impl FnOnce() -> String) -> Error {
-    if is_unique(&raw) { Error::conflict(duplicate()) } else { error(raw) }
+pub(crate) fn error_or_duplicate(failure: Failure, duplicate: impl FnOnce() -> String) -> Error {
+    if is_unique(&failure) { Error::conflict(duplicate()) } else { error(failure) }
+}
+
+/// That the disk takes no more of the metadata.
+pub(crate) fn no_room() -> Error {
+    Error::InsufficientStorage {
+        what: "the metadata cannot be written: the disk of the data folder is full or fails; free space on it and \
+               try again (what is there can still be read)"
+            .to_owned(),
+    }
 }
 
 /// Whether SQLite says that the disk is full, or that writing to it fails.
-fn cannot_be_written(error: &sqlx::Error) -> bool {
-    const FULL: i32 = 13;
-    const IOERR: i32 = 10;
+fn means_no_room(extended: i32) -> bool {
     // With the operation in the second byte: write, fsync of the file and of its folder, truncate, and the
     // three ways in which the shared memory beside the database is made and grown.
-    const WRITES: [i32; 7] = [3, 4, 5, 6, 18, 19, 21];
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<i32>().ok());
-    code.is_some_and(|code| code == FULL || WRITES.iter().any(|way| code == IOERR | (way << 8)))
+    const WRITES: [i32; 7] = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_DIR_FSYNC,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_SHMOPEN,
+        ffi::SQLITE_IOERR_SHMSIZE,
+        ffi::SQLITE_IOERR_SHMMAP,
+    ];
+    extended == ffi::SQLITE_FULL || WRITES.contains(&extended)
 }
 
-pub(crate) fn is_unique(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
-pub(crate) fn is_foreign_key(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation)
+pub(crate) fn is_unique(failure: &Failure) -> bool {
+    let Failure::Refused(error) = failure else { return false };
+    matches!(extended_code(error), Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY))
 }
 
-/// A column as SQLite has it.
-pub(crate) fn get<'r, T>(row: &'r Row, column: &str) -> Result<T>
-where
-    T: sqlx::Decode<'r, Sqlite> + sqlx::Type<Sqlite>,
-{
-    row.try_get(column).map_err(Error::internal)
+pub(crate) fn is_foreign_key(failure: &Failure) -> bool {
+    let Failure::Refused(error) = failure else { return false };
+    extended_code(error) == Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
 /// An id; one that does not parse is a broken row.

@@ -16,27 +16,26 @@ use crate::totals;
 ///
 /// # Errors
 /// `NotFound` for the execution.
-pub(crate) async fn write(
-    connection: &mut Connection,
+pub(crate) fn write(
+    connection: &Connection,
     execution: ExecutionId,
     events: &[(Timestamp, Event)],
 ) -> Result<()> {
     let row = db::query("select status, logs_kept, logs_dropped from executions where id = $1")
         .bind(execution.to_string())
-        .fetch_optional(&mut *connection)
-        .await
+        .fetch_optional(connection)
         .map_err(db::error)?;
     let row = row.ok_or_else(|| not_found(execution))?;
     let status: Status = db::word(&row, "status")?;
-    let mut budget = LogBudget::of(connection, execution, &row).await?;
+    let mut budget = LogBudget::of(connection, execution, &row)?;
     for (at, event) in events {
-        apply(connection, execution, status, &mut budget, *at, event).await?;
+        apply(connection, execution, status, &mut budget, *at, event)?;
     }
-    budget.close(connection).await
+    budget.close(connection)
 }
 
-async fn apply(
-    connection: &mut Connection,
+fn apply(
+    connection: &Connection,
     execution: ExecutionId,
     status: Status,
     budget: &mut LogBudget,
@@ -45,7 +44,7 @@ async fn apply(
 ) -> Result<()> {
     if let Event::Log { task, level, code, text } = event {
         let line = Line { task: *task, at, level: *level, code, text };
-        return budget.log(connection, line).await;
+        return budget.log(connection, line);
     }
     if status.is_finished() {
         return Ok(());
@@ -103,12 +102,12 @@ async fn apply(
         .bind(at.as_millis()),
         Event::Log { .. } => return Ok(()),
     };
-    let done = query.execute(&mut *connection).await.map_err(db::error)?;
+    let done = query.execute(connection).map_err(db::error)?;
     if done.rows_affected() == 0 {
         tracing::warn!(execution.id = %execution, "an event names a task or step the execution does not have");
     }
     if let (Event::StepFinished { receipt: Some(receipt), .. }, 1..) = (event, done.rows_affected()) {
-        totals::count_rows(connection, receipt).await?;
+        totals::count_rows(connection, receipt)?;
     }
     Ok(())
 }

@@ -26,45 +26,45 @@ impl Store {
     ) -> Result<Execution> {
         let id = execution.id.to_string();
         let sealed_spec = self.secrets().seal(place(&id), spec_json.as_bytes())?;
-        let mut transaction = self.begin().await?;
-        if let Some(key) = idempotency_key
-            && let Some(earlier) = seen_with(&mut transaction, execution.job_id, key).await?
-        {
-            return Ok(earlier);
-        }
-        if let Some(live) = live(&mut transaction, execution.job_id).await? {
-            return Err(is_live(&live));
-        }
-        let (started_by_type, started_by_id) = db::subject_columns(execution.started_by);
-        let row = db::query(
-            "insert into executions
+        self.transact(|transaction| {
+            if let Some(key) = idempotency_key
+                && let Some(earlier) = seen_with(transaction, execution.job_id, key)?
+            {
+                return Ok(earlier);
+            }
+            if let Some(live) = live(transaction, execution.job_id)? {
+                return Err(is_live(&live));
+            }
+            let (started_by_type, started_by_id) = db::subject_columns(execution.started_by);
+            let row = db::query(
+                "insert into executions
                 (id, pool_id, job_id, mode, status, message, started_by_type, started_by_id, queued_at,
                  idempotency_key, sealed_spec, priority, source_host)
              values ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $8, $9, $10, $11, $12) returning *",
-        )
-        .bind(id.as_str())
-        .bind(execution.pool_id.to_string())
-        .bind(execution.job_id.to_string())
-        .bind(execution.mode.as_str())
-        .bind(execution.message.as_deref())
-        .bind(started_by_type)
-        .bind(started_by_id)
-        .bind(execution.queued_at.as_millis())
-        .bind(idempotency_key)
-        .bind(sealed_spec)
-        .bind(execution.priority.as_str())
-        .bind(execution.source_host.clone())
-        .fetch_one(&mut *transaction)
+            )
+            .bind(id.as_str())
+            .bind(execution.pool_id.to_string())
+            .bind(execution.job_id.to_string())
+            .bind(execution.mode.as_str())
+            .bind(execution.message.as_deref())
+            .bind(started_by_type)
+            .bind(started_by_id)
+            .bind(execution.queued_at.as_millis())
+            .bind(idempotency_key)
+            .bind(sealed_spec)
+            .bind(execution.priority.as_str())
+            .bind(execution.source_host.clone())
+            .fetch_one(transaction)
+            .map_err(|error| match db::is_foreign_key(&error) {
+                true => jobs::not_found(execution.job_id),
+                false => db::error_or_duplicate(error, || format!("there already is an execution `{id}`")),
+            })?;
+            for task in tasks {
+                task_executions::insert(transaction, &id, task)?;
+            }
+            read_execution(&row)
+        })
         .await
-        .map_err(|error| match db::is_foreign_key(&error) {
-            true => jobs::not_found(execution.job_id),
-            false => db::error_or_duplicate(error, || format!("there already is an execution `{id}`")),
-        })?;
-        for task in tasks {
-            task_executions::insert(&mut transaction, &id, task).await?;
-        }
-        db::commit(transaction).await?;
-        read_execution(&row)
     }
 
     /// The execution that a key of the job was seen with.
@@ -76,8 +76,8 @@ impl Store {
         job: DataJobId,
         idempotency_key: &str,
     ) -> Result<Option<Execution>> {
-        let mut connection = self.read().acquire().await.map_err(db::error)?;
-        seen_with(&mut connection, job, idempotency_key).await
+        let connection = self.read()?;
+        seen_with(&connection, job, idempotency_key)
     }
 
     /// Ends an execution that is queued or running, with its unfinished tasks and steps, and forgets its spec.
@@ -92,13 +92,14 @@ impl Store {
         message: Option<&str>,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        if !finish(&mut transaction, id, status, message, now).await? {
-            return Ok(false);
-        }
-        forebay_core::fault::point("finish.before_commit");
-        db::commit(transaction).await?;
-        Ok(true)
+        self.transact(|transaction| {
+            if !finish(transaction, id, status, message, now)? {
+                return Ok(false);
+            }
+            forebay_core::fault::point("finish.before_commit");
+            Ok(true)
+        })
+        .await
     }
 
     /// # Errors
@@ -106,8 +107,7 @@ impl Store {
     pub async fn execution(&self, id: ExecutionId) -> Result<Execution> {
         let row = db::query("select * from executions where id = $1")
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         read_execution(&row.ok_or_else(|| not_found(id))?)
     }
@@ -117,23 +117,24 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn executions(&self, job: DataJobId, limit: u32, page: u32) -> Result<(Vec<Execution>, u64)> {
-        let row = db::query("select count(*) as executions from executions where job_id = $1")
-            .bind(job.to_string())
-            .fetch_one(self.read())
-            .await
-            .map_err(db::error)?;
-        let total = db::count(&row, "executions")?;
-        let rows = db::query(
+        self.scan(move |connection| {
+            let row = db::query("select count(*) as executions from executions where job_id = $1")
+                .bind(job.to_string())
+                .fetch_one(connection)
+                .map_err(db::error)?;
+            let total = db::count(&row, "executions")?;
+            let rows = db::query(
             "select * from executions where job_id = $1 order by queued_at desc, seq desc limit $2 offset $3",
         )
         .bind(job.to_string())
         .bind(i64::from(limit))
         .bind(i64::from(limit) * i64::from(page))
-        .fetch_all(self.read())
-        .await
+        .fetch_all(connection)
         .map_err(db::error)?;
-        let executions = rows.iter().map(read_execution).collect::<Result<_>>()?;
-        Ok((executions, total))
+            let executions = rows.iter().map(read_execution).collect::<Result<_>>()?;
+            Ok((executions, total))
+        })
+        .await
     }
 
     /// The newest execution of each job of a pool that has one, the newest first.
@@ -141,6 +142,7 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn latest_executions(&self, pool: DataPoolId) -> Result<Vec<Execution>> {
+        self.scan(move |connection| {
         let rows = db::query(
             "select executions.* from data_jobs
              join executions on executions.seq = (
@@ -150,10 +152,10 @@ impl Store {
              order by executions.queued_at desc, executions.seq desc",
         )
         .bind(pool.to_string())
-        .fetch_all(self.read())
-        .await
+        .fetch_all(connection)
         .map_err(db::error)?;
         rows.iter().map(read_execution).collect()
+        }).await
     }
 
     /// The newest execution of a job.
@@ -164,8 +166,7 @@ impl Store {
         let row =
             db::query("select * from executions where job_id = $1 order by queued_at desc, seq desc limit 1")
                 .bind(job.to_string())
-                .fetch_optional(self.read())
-                .await
+                .fetch_optional(&*self.read()?)
                 .map_err(db::error)?;
         row.as_ref().map(read_execution).transpose()
     }
@@ -175,8 +176,8 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn live_execution(&self, job: DataJobId) -> Result<Option<Execution>> {
-        let mut connection = self.read().acquire().await.map_err(db::error)?;
-        live(&mut connection, job).await
+        let connection = self.read()?;
+        live(&connection, job)
     }
 
     pub(crate) fn spec(&self, id: ExecutionId, row: &Row) -> Result<String> {
@@ -205,12 +206,11 @@ pub(crate) fn state(status: Status) -> &'static str {
     }
 }
 
-async fn seen_with(connection: &mut Connection, job: DataJobId, key: &str) -> Result<Option<Execution>> {
+fn seen_with(connection: &Connection, job: DataJobId, key: &str) -> Result<Option<Execution>> {
     let row = db::query("select * from executions where job_id = $1 and idempotency_key = $2")
         .bind(job.to_string())
         .bind(key)
         .fetch_optional(connection)
-        .await
         .map_err(db::error)?;
     row.as_ref().map(read_execution).transpose()
 }
@@ -221,30 +221,28 @@ pub(crate) fn is_live(live: &Execution) -> Error {
 }
 
 /// An execution of a pool that is queued or running.
-pub(crate) async fn live_in_pool(connection: &mut Connection, pool: DataPoolId) -> Result<Option<Execution>> {
+pub(crate) fn live_in_pool(connection: &Connection, pool: DataPoolId) -> Result<Option<Execution>> {
     let row = db::query(
         "select * from executions where pool_id = $1 and status in ('QUEUED', 'RUNNING')
          order by queued_at, seq limit 1",
     )
     .bind(pool.to_string())
     .fetch_optional(connection)
-    .await
     .map_err(db::error)?;
     row.as_ref().map(read_execution).transpose()
 }
 
-pub(crate) async fn live(connection: &mut Connection, job: DataJobId) -> Result<Option<Execution>> {
+pub(crate) fn live(connection: &Connection, job: DataJobId) -> Result<Option<Execution>> {
     let row = db::query("select * from executions where job_id = $1 and status in ('QUEUED', 'RUNNING')")
         .bind(job.to_string())
         .fetch_optional(connection)
-        .await
         .map_err(db::error)?;
     row.as_ref().map(read_execution).transpose()
 }
 
 /// Ends an execution in a transaction of the caller, as [`Store::finish_execution`] does.
-pub(crate) async fn finish(
-    connection: &mut Connection,
+pub(crate) fn finish(
+    connection: &Connection,
     id: ExecutionId,
     status: Status,
     message: Option<&str>,
@@ -261,7 +259,7 @@ pub(crate) async fn finish(
         }
     };
     // An engine's error may repeat whatever it was given.
-    let longest = settings::read(connection).await?.log_message_bytes();
+    let longest = settings::read(connection)?.log_message_bytes();
     let message = message.map(|message| cut(message, longest).into_owned());
     let done = db::query(
         "update executions
@@ -272,13 +270,12 @@ pub(crate) async fn finish(
     .bind(status.as_str())
     .bind(message)
     .bind(now.as_millis())
-    .execute(&mut *connection)
-    .await
+    .execute(connection)
     .map_err(db::error)?;
     if done.rows_affected() == 0 {
         return Ok(false);
     }
-    totals::count_end(connection, status).await?;
+    totals::count_end(connection, status)?;
     for sql in [
         "update task_executions set status = case status when 'RUNNING' then $2 else $3 end, finished_at = $4
          where execution_id = $1 and status in ('QUEUED', 'RUNNING')",
@@ -290,8 +287,7 @@ pub(crate) async fn finish(
             .bind(running.as_str())
             .bind(queued.as_str())
             .bind(now.as_millis())
-            .execute(&mut *connection)
-            .await
+            .execute(connection)
             .map_err(db::error)?;
     }
     Ok(true)

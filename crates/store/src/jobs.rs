@@ -20,8 +20,8 @@ impl Store {
         .bind(job.connection_id.map(|id| id.to_string()))
         .bind(job.name.as_str())
         .bind(job.created_at.as_millis())
-        .execute(self.write())
-        .await;
+        .execute_on(self.write())
+.await;
         match done {
             Ok(_) => Ok(()),
             Err(error) if db::is_foreign_key(&error) => Err(self.missing_parent(job).await),
@@ -36,12 +36,14 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn data_jobs(&self, pool: DataPoolId) -> Result<Vec<DataJob>> {
-        let rows = db::query("select * from data_jobs where pool_id = $1 order by created_at, name, id")
-            .bind(pool.to_string())
-            .fetch_all(self.read())
-            .await
-            .map_err(db::error)?;
-        rows.iter().map(data_job).collect()
+        self.scan(move |connection| {
+            let rows = db::query("select * from data_jobs where pool_id = $1 order by created_at, name, id")
+                .bind(pool.to_string())
+                .fetch_all(connection)
+                .map_err(db::error)?;
+            rows.iter().map(data_job).collect()
+        })
+        .await
     }
 
     /// # Errors
@@ -50,8 +52,7 @@ impl Store {
         let row = db::query("select * from data_jobs where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         data_job(&row.ok_or_else(|| not_found(id))?)
     }
@@ -63,8 +64,7 @@ impl Store {
     pub async fn find_data_job(&self, id: DataJobId) -> Result<DataJob> {
         let row = db::query("select * from data_jobs where id = $1")
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         data_job(&row.ok_or_else(|| not_found(id))?)
     }
@@ -80,7 +80,7 @@ impl Store {
                 .bind(job.id.to_string())
                 .bind(job.name.as_str())
                 .bind(job.connection_id.map(|id| id.to_string()))
-                .execute(self.write())
+                .execute_on(self.write())
                 .await;
         match done {
             Ok(done) if done.rows_affected() == 0 => Err(not_found(job.id)),
@@ -95,22 +95,23 @@ impl Store {
     /// # Errors
     /// `NotFound`; `ExecutionIsLive` while one is queued or running.
     pub async fn delete_data_job(&self, pool: DataPoolId, id: DataJobId) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        if let Some(live) = executions::live(&mut transaction, id).await?
-            && live.pool_id == pool
-        {
-            return Err(executions::is_live(&live));
-        }
-        let done = db::query("delete from data_jobs where pool_id = $1 and id = $2")
-            .bind(pool.to_string())
-            .bind(id.to_string())
-            .execute(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        if done.rows_affected() == 0 {
-            return Err(not_found(id));
-        }
-        db::commit(transaction).await
+        self.transact_much(move |transaction| {
+            if let Some(live) = executions::live(transaction, id)?
+                && live.pool_id == pool
+            {
+                return Err(executions::is_live(&live));
+            }
+            let done = db::query("delete from data_jobs where pool_id = $1 and id = $2")
+                .bind(pool.to_string())
+                .bind(id.to_string())
+                .execute(transaction)
+                .map_err(db::error)?;
+            if done.rows_affected() == 0 {
+                return Err(not_found(id));
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Which of the things a job refers to does not exist.

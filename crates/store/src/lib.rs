@@ -35,7 +35,7 @@ pub use crate::access::KeyKind;
 pub use crate::claims::{Claimed, Held, Requeue};
 pub use crate::totals::{LiveExecutions, Totals};
 
-use crate::db::Pool;
+use crate::db::{Connection, Reader, Readers, Writer};
 use crate::secrets::Secrets;
 
 /// The name of the database file.
@@ -48,9 +48,8 @@ pub struct Store {
 }
 
 struct Inner {
-    read: Pool,
-    /// SQLite has one writer at a time; a pool of one connection lets writers wait in order.
-    write: Pool,
+    readers: Readers,
+    writer: Writer,
     secrets: Secrets,
 }
 
@@ -72,41 +71,65 @@ impl Store {
                 });
             }
         };
-        let (write, read) = db::open_file(&database).await?;
-        Self::check(Inner { read, write, secrets }).await
+        // An upgrade may take long.
+        let opening = tokio::task::spawn_blocking(move || db::open_file(&database));
+        let (writer, readers) = opening.await.map_err(Error::internal)??;
+        Self::check(Inner { readers, writer, secrets }).await
     }
 
     /// A store that is gone once it is dropped, for tests.
     ///
     /// # Errors
     /// `Internal` when SQLite refuses.
-    pub async fn in_memory() -> Result<Self> {
-        let pool = db::open_memory().await?;
-        Self::check(Inner { read: pool.clone(), write: pool, secrets: Secrets::random() }).await
+    pub async fn temporary() -> Result<Self> {
+        let (writer, readers) = db::open_temporary()?;
+        Self::check(Inner { readers, writer, secrets: Secrets::random() }).await
     }
 
     /// Waits for what is under way and closes the database.
     pub async fn close(&self) {
-        self.inner.read.close().await;
-        self.inner.write.close().await;
+        self.inner.readers.close();
+        self.inner.writer.close().await;
     }
 
     async fn check(inner: Inner) -> Result<Self> {
-        inner.secrets.check(&inner.write).await?;
+        inner.secrets.check(&inner.writer, &inner.readers).await?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    fn read(&self) -> &Pool {
-        &self.inner.read
+    /// For some statements that find their rows by an index.
+    fn read(&self) -> Result<Reader<'_>> {
+        self.inner.readers.get()
     }
 
-    fn write(&self) -> &Pool {
-        &self.inner.write
+    /// As [`Store::read`], all statements as of one moment.
+    fn snapshot(&self) -> Result<Reader<'_>> {
+        self.inner.readers.snapshot()
     }
 
-    /// A transaction that writes. Whatever it calls takes its connection: the pool has no second one.
-    async fn begin(&self) -> Result<db::Transaction> {
-        db::begin(&self.inner.write).await
+    /// Reads what may be much, as of one moment.
+    async fn scan<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.readers.scan(work).await
+    }
+
+    fn write(&self) -> &Writer {
+        &self.inner.writer
+    }
+
+    /// Makes a change of several statements: all of it or, with an error, nothing. What it reads stays true.
+    async fn transact<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.inner.writer.transact(work).await
+    }
+
+    /// As [`Store::transact`], for what may take long.
+    async fn transact_much<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.inner.writer.transact_much(work).await
     }
 
     fn secrets(&self) -> &Secrets {

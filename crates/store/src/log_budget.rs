@@ -26,11 +26,11 @@ pub(crate) struct LogBudget {
 
 impl LogBudget {
     /// `row`: the execution's `logs_kept` and `logs_dropped`.
-    pub(crate) async fn of(connection: &mut Connection, execution: ExecutionId, row: &Row) -> Result<Self> {
+    pub(crate) fn of(connection: &Connection, execution: ExecutionId, row: &Row) -> Result<Self> {
         let dropped = db::count(row, "logs_dropped")?;
         Ok(Self {
             execution,
-            settings: settings::read(connection).await?,
+            settings: settings::read(connection)?,
             kept: db::count(row, "logs_kept")?,
             dropped,
             dropped_before: dropped,
@@ -39,7 +39,7 @@ impl LogBudget {
     }
 
     /// Keeps a message, or counts it as dropped.
-    pub(crate) async fn log(&mut self, connection: &mut Connection, line: Line<'_>) -> Result<()> {
+    pub(crate) fn log(&mut self, connection: &Connection, line: Line<'_>) -> Result<()> {
         let limit = self.settings.log_messages_per_execution();
         // A flood of anything else must not take the place of the message that says what failed.
         let limit = if line.level == LogLevel::Error { limit } else { limit - limit / 10 };
@@ -50,7 +50,7 @@ impl LogBudget {
         }
         self.kept += 1;
         let kept = self.cut(line.text);
-        logs::insert(connection, self.execution, Line { text: &kept, ..line }).await
+        logs::insert(connection, self.execution, Line { text: &kept, ..line })
     }
 
     /// A text that is no longer than a message may be. What is cut says so.
@@ -59,22 +59,20 @@ impl LogBudget {
     }
 
     /// Writes down what was kept and dropped.
-    pub(crate) async fn close(self, connection: &mut Connection) -> Result<()> {
+    pub(crate) fn close(self, connection: &Connection) -> Result<()> {
         let Some(at) = self.last_at else { return Ok(()) };
         db::query("update executions set logs_kept = $2, logs_dropped = $3 where id = $1")
             .bind(self.execution.to_string())
             .bind(db::integer(self.kept))
             .bind(db::integer(self.dropped))
-            .execute(&mut *connection)
-            .await
+            .execute(connection)
             .map_err(db::error)?;
         if self.dropped == self.dropped_before {
             return Ok(());
         }
         db::query("update totals set logs_dropped = logs_dropped + $1")
             .bind(db::integer(self.dropped - self.dropped_before))
-            .execute(&mut *connection)
-            .await
+            .execute(connection)
             .map_err(db::error)?;
         let text = format!(
             "… {} more messages were dropped: an execution keeps {} ({})",
@@ -82,6 +80,6 @@ impl LogBudget {
             self.settings.log_messages_per_execution(),
             Setting::LogMessagesPerExecution.name(),
         );
-        logs::note(connection, self.execution, at, "LOG_MESSAGES_DROPPED", &text).await
+        logs::note(connection, self.execution, at, "LOG_MESSAGES_DROPPED", &text)
     }
 }

@@ -22,35 +22,36 @@ impl Store {
         page: u32,
     ) -> Result<(Vec<LogMessage>, u64)> {
         let levels = if levels.is_empty() { None } else { Some(db::to_json(levels)?) };
-        let task = task.map(|id| id.to_string());
-        let row = db::query(
-            "select count(*) as messages from log_messages
+        self.scan(move |connection| {
+            let task = task.map(|id| id.to_string());
+            let row = db::query(
+                "select count(*) as messages from log_messages
              where execution_id = $1 and ($2 is null or task_id = $2)
                  and ($3 is null or level in (select value from json_each($3)))",
-        )
-        .bind(execution.to_string())
-        .bind(task.as_deref())
-        .bind(levels.as_deref())
-        .fetch_one(self.read())
-        .await
-        .map_err(db::error)?;
-        let total = db::count(&row, "messages")?;
-        let rows = db::query(
-            "select * from log_messages
+            )
+            .bind(execution.to_string())
+            .bind(task.as_deref())
+            .bind(levels.as_deref())
+            .fetch_one(connection)
+            .map_err(db::error)?;
+            let total = db::count(&row, "messages")?;
+            let rows = db::query(
+                "select * from log_messages
              where execution_id = $1 and ($2 is null or task_id = $2)
                  and ($3 is null or level in (select value from json_each($3)))
              order by at desc, seq desc limit $4 offset $5",
-        )
-        .bind(execution.to_string())
-        .bind(task.as_deref())
-        .bind(levels.as_deref())
-        .bind(i64::from(limit))
-        .bind(i64::from(limit) * i64::from(page))
-        .fetch_all(self.read())
+            )
+            .bind(execution.to_string())
+            .bind(task.as_deref())
+            .bind(levels.as_deref())
+            .bind(i64::from(limit))
+            .bind(i64::from(limit) * i64::from(page))
+            .fetch_all(connection)
+            .map_err(db::error)?;
+            let messages = rows.iter().map(log_message).collect::<Result<_>>()?;
+            Ok((messages, total))
+        })
         .await
-        .map_err(db::error)?;
-        let messages = rows.iter().map(log_message).collect::<Result<_>>()?;
-        Ok((messages, total))
     }
 }
 
@@ -63,11 +64,7 @@ pub(crate) struct Line<'a> {
     pub(crate) text: &'a str,
 }
 
-pub(crate) async fn insert(
-    connection: &mut Connection,
-    execution: ExecutionId,
-    line: Line<'_>,
-) -> Result<()> {
+pub(crate) fn insert(connection: &Connection, execution: ExecutionId, line: Line<'_>) -> Result<()> {
     db::query(
         "insert into log_messages (id, execution_id, task_id, at, level, code, text)
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -80,14 +77,13 @@ pub(crate) async fn insert(
     .bind(line.code)
     .bind(line.text)
     .execute(connection)
-    .await
     .map_err(db::error)?;
     Ok(())
 }
 
 /// The store's own message in an execution's log. There is at most one: a later one takes its place.
-pub(crate) async fn note(
-    connection: &mut Connection,
+pub(crate) fn note(
+    connection: &Connection,
     execution: ExecutionId,
     at: Timestamp,
     code: &str,
@@ -103,7 +99,6 @@ pub(crate) async fn note(
     .bind(code)
     .bind(text)
     .execute(connection)
-    .await
     .map_err(db::error)?;
     Ok(())
 }

@@ -22,7 +22,7 @@ impl Store {
         .bind(db::to_json(&model.tables)?)
         .bind(db::to_json(&model.foreign_keys)?)
         .bind(model.created_at.as_millis())
-        .execute(self.write())
+        .execute_on(self.write())
         .await
         .map_err(|error| match db::is_foreign_key(&error) {
             true => pools::not_found(model.pool_id),
@@ -40,8 +40,7 @@ impl Store {
     pub async fn data_models(&self, pool: DataPoolId) -> Result<Vec<DataModel>> {
         let rows = db::query("select * from data_models where pool_id = $1 order by created_at, name, id")
             .bind(pool.to_string())
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(data_model).collect()
     }
@@ -52,8 +51,7 @@ impl Store {
         let row = db::query("select * from data_models where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         data_model(&row.ok_or_else(|| not_found(id))?)
     }
@@ -71,8 +69,8 @@ impl Store {
         .bind(model.name.as_str())
         .bind(db::to_json(&model.tables)?)
         .bind(db::to_json(&model.foreign_keys)?)
-        .execute(self.write())
-        .await
+        .execute_on(self.write())
+.await
         .map_err(db::error)?;
         if done.rows_affected() == 0 { Err(not_found(model.id)) } else { Ok(()) }
     }
@@ -83,7 +81,7 @@ impl Store {
         let done = db::query("delete from data_models where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         if done.rows_affected() == 0 { Err(not_found(id)) } else { Ok(()) }

@@ -30,7 +30,7 @@ impl Store {
         .bind(db::to_json(&parameter.values)?)
         .bind(db::to_json(&parameter.default_values)?)
         .bind(parameter.pool_parameter_id.map(|id| id.to_string()))
-        .execute(self.write())
+        .execute_on(self.write())
         .await;
         match done {
             Ok(_) => Ok(()),
@@ -50,8 +50,7 @@ impl Store {
             db::query("select * from parameters where pool_id = $1 and task_id is $2 order by placeholder")
                 .bind(pool.to_string())
                 .bind(task.map(|id| id.to_string()))
-                .fetch_all(self.read())
-                .await
+                .fetch_all(&*self.read()?)
                 .map_err(db::error)?;
         rows.iter().map(parameter).collect()
     }
@@ -63,8 +62,7 @@ impl Store {
     pub async fn all_parameters(&self, pool: DataPoolId) -> Result<Vec<Parameter>> {
         let rows = db::query("select * from parameters where pool_id = $1 order by placeholder, id")
             .bind(pool.to_string())
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(parameter).collect()
     }
@@ -77,8 +75,7 @@ impl Store {
         let row = db::query("select * from parameters where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         parameter(&row.ok_or_else(|| not_found(id))?)
     }
@@ -104,8 +101,8 @@ impl Store {
         .bind(db::to_json(&parameter.values)?)
         .bind(db::to_json(&parameter.default_values)?)
         .bind(parameter.pool_parameter_id.map(|id| id.to_string()))
-        .execute(self.write())
-        .await;
+        .execute_on(self.write())
+.await;
         match done {
             Ok(done) if done.rows_affected() == 0 => Err(not_found(parameter.id)),
             Ok(_) => Ok(()),
@@ -119,7 +116,7 @@ impl Store {
     /// # Errors
     /// `NotFound`; `Conflict` naming a parameter that takes its values from this one.
     pub async fn delete_parameter(&self, pool: DataPoolId, id: ParameterId) -> Result<()> {
-        let mut transaction = self.begin().await?;
+        self.transact(|transaction| {
         let user = db::query(
             "select parameters.placeholder, tasks.name as task from parameters
              left join tasks on tasks.id = parameters.task_id
@@ -128,8 +125,7 @@ impl Store {
         )
         .bind(pool.to_string())
         .bind(id.to_string())
-        .fetch_optional(&mut *transaction)
-        .await
+        .fetch_optional(transaction)
         .map_err(db::error)?;
         if let Some(user) = user {
             let placeholder: &str = db::get(&user, "placeholder")?;
@@ -144,13 +140,13 @@ impl Store {
         let done = db::query("delete from parameters where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .execute(&mut *transaction)
-            .await
+            .execute(transaction)
             .map_err(db::error)?;
         if done.rows_affected() == 0 {
             return Err(not_found(id));
         }
-        db::commit(transaction).await
+        Ok(())
+        }).await
     }
 
     /// Which of the things a parameter refers to does not exist.

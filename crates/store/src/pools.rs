@@ -6,7 +6,7 @@ use forebay_core::id::DataPoolId;
 use forebay_core::pool::DataPool;
 use forebay_core::{Error, Result};
 
-use crate::db::{self, Row};
+use crate::db::{self, Connection, Row};
 use crate::{Store, access, executions};
 
 impl Store {
@@ -24,7 +24,7 @@ impl Store {
         .bind(pool.created_at.as_millis())
         .bind(created_by_type)
         .bind(created_by_id)
-        .execute(self.write())
+        .execute_on(self.write())
         .await
         .map_err(|error| {
             db::error_or_duplicate(error, || format!("there already is a data pool `{}`", pool.id))
@@ -38,8 +38,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn data_pools(&self) -> Result<Vec<DataPool>> {
         let rows = db::query("select * from data_pools order by created_at, name, id")
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(data_pool).collect()
     }
@@ -49,8 +48,7 @@ impl Store {
     pub async fn data_pool(&self, id: DataPoolId) -> Result<DataPool> {
         let row = db::query("select * from data_pools where id = $1")
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         data_pool(&row.ok_or_else(|| not_found(id))?)
     }
@@ -64,7 +62,7 @@ impl Store {
             .bind(pool.id.to_string())
             .bind(pool.name.as_str())
             .bind(pool.description.as_deref())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         if done.rows_affected() == 0 { Err(not_found(pool.id)) } else { Ok(()) }
@@ -93,8 +91,7 @@ impl Store {
         .bind(user)
         .bind(application)
         .bind(db::to_json(permissions)?)
-        .fetch_all(self.read())
-        .await
+        .fetch_all(&*self.read()?)
         .map_err(db::error)?;
         rows.iter().map(data_pool).collect()
     }
@@ -105,28 +102,28 @@ impl Store {
     /// # Errors
     /// `NotFound`; `Conflict` while an execution of the pool is queued or running.
     pub async fn delete_data_pool(&self, id: DataPoolId) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        if let Some(live) = executions::live_in_pool(&mut transaction, id).await? {
-            return Err(Error::conflict(format!(
-                "execution `{}` of this data pool is still {}; wait for it or cancel it first",
-                live.id,
-                executions::state(live.status)
-            )));
-        }
-        let done = db::query("delete from data_pools where id = $1")
-            .bind(id.to_string())
-            .execute(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        if done.rows_affected() == 0 {
-            return Err(not_found(id));
-        }
-        db::query("insert into removed_data_pools (id) values ($1)")
-            .bind(id.to_string())
-            .execute(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        db::commit(transaction).await
+        self.transact_much(move |transaction| {
+            if let Some(live) = executions::live_in_pool(transaction, id)? {
+                return Err(Error::conflict(format!(
+                    "execution `{}` of this data pool is still {}; wait for it or cancel it first",
+                    live.id,
+                    executions::state(live.status)
+                )));
+            }
+            let done = db::query("delete from data_pools where id = $1")
+                .bind(id.to_string())
+                .execute(transaction)
+                .map_err(db::error)?;
+            if done.rows_affected() == 0 {
+                return Err(not_found(id));
+            }
+            db::query("insert into removed_data_pools (id) values ($1)")
+                .bind(id.to_string())
+                .execute(transaction)
+                .map_err(db::error)?;
+            Ok(())
+        })
+        .await
     }
 
     /// The pools that are deleted and whose files may still be there.
@@ -135,8 +132,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn removed_data_pools(&self) -> Result<Vec<DataPoolId>> {
         let rows = db::query("select id from removed_data_pools order by id")
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(|row| db::id(row, "id")).collect()
     }
@@ -148,7 +144,7 @@ impl Store {
     pub async fn forget_removed_data_pool(&self, id: DataPoolId) -> Result<()> {
         db::query("delete from removed_data_pools where id = $1")
             .bind(id.to_string())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         Ok(())
@@ -157,6 +153,14 @@ impl Store {
 
 pub(crate) fn not_found(id: DataPoolId) -> Error {
     Error::not_found(Kind::DataPool, id)
+}
+
+pub(crate) fn exists(connection: &Connection, id: DataPoolId) -> Result<bool> {
+    let row = db::query("select 1 from data_pools where id = $1")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .map_err(db::error)?;
+    Ok(row.is_some())
 }
 
 fn data_pool(row: &Row) -> Result<DataPool> {

@@ -30,15 +30,12 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn front_of_queue(&self, now: Timestamp) -> Result<Queue> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query(FIRST_OF_EACH_GROUP)
             .bind(now.as_millis())
-            .fetch_all(&mut *transaction)
-            .await
+            .fetch_all(&transaction)
             .map_err(db::error)?;
-        let queue = read_queue(&rows, &mut transaction).await?;
-        db::commit(transaction).await?;
-        Ok(queue)
+        read_queue(&rows, &transaction)
     }
 
     /// All that waits and what runs.
@@ -46,24 +43,22 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn whole_queue(&self) -> Result<Queue> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
-        let rows = db::query(ALL_THAT_WAIT).fetch_all(&mut *transaction).await.map_err(db::error)?;
-        let queue = read_queue(&rows, &mut transaction).await?;
-        db::commit(transaction).await?;
-        Ok(queue)
+        self.scan(|connection| {
+            let rows = db::query(ALL_THAT_WAIT).fetch_all(connection).map_err(db::error)?;
+            read_queue(&rows, connection)
+        })
+        .await
     }
 }
 
-async fn read_queue(waiting: &[Row], connection: &mut Connection) -> Result<Queue> {
+fn read_queue(waiting: &[Row], connection: &Connection) -> Result<Queue> {
     let waiting = waiting.iter().map(read_waiting).collect::<Result<_>>()?;
     let rows = db::query("select pool_id, source_host, attempt from executions where status = 'RUNNING'")
-        .fetch_all(&mut *connection)
-        .await
+        .fetch_all(connection)
         .map_err(db::error)?;
     let running = rows.iter().map(read_running).collect::<Result<_>>()?;
     let rows = db::query("select id, last_claim from data_pools where last_claim > 0")
-        .fetch_all(&mut *connection)
-        .await
+        .fetch_all(connection)
         .map_err(db::error)?;
     let mut turns: HashMap<DataPoolId, u64> = HashMap::with_capacity(rows.len());
     for row in &rows {

@@ -31,19 +31,20 @@ impl Store {
         cancel_live: Option<&str>,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        if !schedules::set_next(&mut transaction, schedule.id, schedule.next, next).await? {
-            return Ok(false);
-        }
-        if let Some(reason) = cancel_live {
-            cancel(&mut transaction, schedule.id, reason, now).await?;
-        }
-        for run in runs {
-            insert(&mut transaction, run).await?;
-        }
-        forget_old(&mut transaction, schedule.id).await?;
-        db::commit(transaction).await?;
-        Ok(true)
+        self.transact(|transaction| {
+            if !schedules::set_next(transaction, schedule.id, schedule.next, next)? {
+                return Ok(false);
+            }
+            if let Some(reason) = cancel_live {
+                cancel(transaction, schedule.id, reason, now)?;
+            }
+            for run in runs {
+                insert(transaction, run)?;
+            }
+            forget_old(transaction, schedule.id)?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Records one firing that no timetable asked for. `false` when it was recorded before.
@@ -56,14 +57,15 @@ impl Store {
         cancel_live: Option<&str>,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        if let Some(reason) = cancel_live {
-            cancel(&mut transaction, run.schedule_id, reason, now).await?;
-        }
-        let is_new = insert(&mut transaction, run).await?;
-        forget_old(&mut transaction, run.schedule_id).await?;
-        db::commit(transaction).await?;
-        Ok(is_new)
+        self.transact(|transaction| {
+            if let Some(reason) = cancel_live {
+                cancel(transaction, run.schedule_id, reason, now)?;
+            }
+            let is_new = insert(transaction, run)?;
+            forget_old(transaction, run.schedule_id)?;
+            Ok(is_new)
+        })
+        .await
     }
 
     /// The runs of all schedules that have not ended, the oldest first.
@@ -71,13 +73,12 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn live_schedule_runs(&self) -> Result<Vec<ScheduleRun>> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows =
             db::query("select * from schedule_runs where status in ('QUEUED', 'RUNNING') order by seq")
-                .fetch_all(&mut *transaction)
-                .await
+                .fetch_all(&transaction)
                 .map_err(db::error)?;
-        read_all(&mut transaction, &rows).await
+        read_all(&transaction, &rows)
     }
 
     /// The runs of one schedule that have not ended, the oldest first.
@@ -85,16 +86,15 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn live_runs_of(&self, schedule: ScheduleId) -> Result<Vec<ScheduleRun>> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query(
             "select * from schedule_runs
              where schedule_id = $1 and status in ('QUEUED', 'RUNNING') order by seq",
         )
         .bind(schedule.to_string())
-        .fetch_all(&mut *transaction)
-        .await
+        .fetch_all(&transaction)
         .map_err(db::error)?;
-        read_all(&mut transaction, &rows).await
+        read_all(&transaction, &rows)
     }
 
     /// One page of a schedule's firings, the newest first (pages count from 0), and how many there are in all.
@@ -108,39 +108,39 @@ impl Store {
         limit: u32,
         page: u32,
     ) -> Result<(Vec<ScheduleRun>, u64)> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
-        let row =
-            db::query("select count(*) as runs from schedule_runs where pool_id = $1 and schedule_id = $2")
-                .bind(pool.to_string())
-                .bind(schedule.to_string())
-                .fetch_one(&mut *transaction)
-                .await
-                .map_err(db::error)?;
-        let total = db::count(&row, "runs")?;
-        let rows = db::query(
-            "select * from schedule_runs where pool_id = $1 and schedule_id = $2
+        self.scan(move |connection| {
+            let row = db::query(
+                "select count(*) as runs from schedule_runs where pool_id = $1 and schedule_id = $2",
+            )
+            .bind(pool.to_string())
+            .bind(schedule.to_string())
+            .fetch_one(connection)
+            .map_err(db::error)?;
+            let total = db::count(&row, "runs")?;
+            let rows = db::query(
+                "select * from schedule_runs where pool_id = $1 and schedule_id = $2
              order by seq desc limit $3 offset $4",
-        )
-        .bind(pool.to_string())
-        .bind(schedule.to_string())
-        .bind(i64::from(limit))
-        .bind(i64::from(limit) * i64::from(page))
-        .fetch_all(&mut *transaction)
+            )
+            .bind(pool.to_string())
+            .bind(schedule.to_string())
+            .bind(i64::from(limit))
+            .bind(i64::from(limit) * i64::from(page))
+            .fetch_all(connection)
+            .map_err(db::error)?;
+            Ok((read_all(connection, &rows)?, total))
+        })
         .await
-        .map_err(db::error)?;
-        Ok((read_all(&mut transaction, &rows).await?, total))
     }
 
     /// # Errors
     /// `NotFound`.
     pub async fn schedule_run(&self, id: ScheduleRunId) -> Result<ScheduleRun> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query("select * from schedule_runs where id = $1")
             .bind(id.to_string())
-            .fetch_all(&mut *transaction)
-            .await
+            .fetch_all(&transaction)
             .map_err(db::error)?;
-        let run = read_all(&mut transaction, &rows).await?.pop();
+        let run = read_all(&transaction, &rows)?.pop();
         run.ok_or_else(|| Error::not_found(Kind::ScheduleRun, id))
     }
 
@@ -154,8 +154,8 @@ impl Store {
         )
         .bind(id.to_string())
         .bind(now.as_millis())
-        .execute(self.write())
-        .await
+        .execute_on(self.write())
+.await
         .map_err(db::error)?;
         Ok(done.rows_affected() > 0)
     }
@@ -177,7 +177,7 @@ impl Store {
         .bind(job.message.as_deref())
         .bind(job.started_at.map(Timestamp::as_millis))
         .bind(job.finished_at.map(Timestamp::as_millis))
-        .execute(self.write())
+        .execute_on(self.write())
         .await
         .map_err(db::error)?;
         Ok(())
@@ -196,39 +196,38 @@ impl Store {
         followers: &[(ScheduleRun, Option<String>)],
         now: Timestamp,
     ) -> Result<bool> {
-        let mut transaction = self.begin().await?;
-        let done = db::query(
-            "update schedule_runs set status = $2, message = coalesce($3, message), finished_at = $4
+        self.transact(|transaction| {
+            let done = db::query(
+                "update schedule_runs set status = $2, message = coalesce($3, message), finished_at = $4
              where id = $1 and status in ('QUEUED', 'RUNNING')",
-        )
-        .bind(id.to_string())
-        .bind(status.as_str())
-        .bind(message)
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await
-        .map_err(db::error)?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        db::query(
-            "update schedule_run_jobs set status = 'SKIPPED', finished_at = $2
-             where run_id = $1 and status in ('QUEUED', 'RUNNING')",
-        )
-        .bind(id.to_string())
-        .bind(now.as_millis())
-        .execute(&mut *transaction)
-        .await
-        .map_err(db::error)?;
-        for (run, cancel_live) in followers {
-            if let Some(reason) = cancel_live {
-                cancel(&mut transaction, run.schedule_id, reason, now).await?;
+            )
+            .bind(id.to_string())
+            .bind(status.as_str())
+            .bind(message)
+            .bind(now.as_millis())
+            .execute(transaction)
+            .map_err(db::error)?;
+            if done.rows_affected() == 0 {
+                return Ok(false);
             }
-            insert(&mut transaction, run).await?;
-            forget_old(&mut transaction, run.schedule_id).await?;
-        }
-        db::commit(transaction).await?;
-        Ok(true)
+            db::query(
+                "update schedule_run_jobs set status = 'SKIPPED', finished_at = $2
+             where run_id = $1 and status in ('QUEUED', 'RUNNING')",
+            )
+            .bind(id.to_string())
+            .bind(now.as_millis())
+            .execute(transaction)
+            .map_err(db::error)?;
+            for (run, cancel_live) in followers {
+                if let Some(reason) = cancel_live {
+                    cancel(transaction, run.schedule_id, reason, now)?;
+                }
+                insert(transaction, run)?;
+                forget_old(transaction, run.schedule_id)?;
+            }
+            Ok(true)
+        })
+        .await
     }
 
     /// Asks for the end of what a schedule has on: runs that wait end at once, one that runs is marked.
@@ -241,9 +240,11 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        cancel(&mut transaction, schedule, reason, now).await?;
-        db::commit(transaction).await
+        self.transact(|transaction| {
+            cancel(transaction, schedule, reason, now)?;
+            Ok(())
+        })
+        .await
     }
 
     /// Ends the runs of all schedules at once, for a store that nothing runs from.
@@ -251,21 +252,18 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn cancel_all_schedule_runs(&self, reason: &str, now: Timestamp) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        for sql in [
-            "update schedule_run_jobs set status = 'CANCEL', message = $1, finished_at = $2
+        self.transact(|transaction| {
+            for sql in [
+                "update schedule_run_jobs set status = 'CANCEL', message = $1, finished_at = $2
              where status in ('QUEUED', 'RUNNING')",
-            "update schedule_runs set status = 'CANCEL', message = $1, finished_at = $2
+                "update schedule_runs set status = 'CANCEL', message = $1, finished_at = $2
              where status in ('QUEUED', 'RUNNING')",
-        ] {
-            db::query(sql)
-                .bind(reason)
-                .bind(now.as_millis())
-                .execute(&mut *transaction)
-                .await
-                .map_err(db::error)?;
-        }
-        db::commit(transaction).await
+            ] {
+                db::query(sql).bind(reason).bind(now.as_millis()).execute(transaction).map_err(db::error)?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Ends the runs of a schedule that wait; one that runs goes on.
@@ -278,9 +276,11 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        cancel_waiting(&mut transaction, schedule, reason, now).await?;
-        db::commit(transaction).await
+        self.transact(|transaction| {
+            cancel_waiting(transaction, schedule, reason, now)?;
+            Ok(())
+        })
+        .await
     }
 
     /// The schedules that started executions, with their names.
@@ -299,8 +299,7 @@ impl Store {
              where schedule_run_jobs.execution_id in (select value from json_each($1))",
         )
         .bind(db::to_json(&ids)?)
-        .fetch_all(self.read())
-        .await
+        .fetch_all(&*self.read()?)
         .map_err(db::error)?;
         rows.iter()
             .map(|row| Ok((db::id(row, "execution_id")?, (db::id(row, "id")?, db::get(row, "name")?))))

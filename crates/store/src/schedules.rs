@@ -14,7 +14,7 @@ impl Store {
     /// # Errors
     /// `Conflict` when the name is taken, or when the pool, a job or the schedule it follows is gone.
     pub async fn create_schedule(&self, schedule: &Schedule) -> Result<()> {
-        let mut transaction = self.begin().await?;
+        self.transact(|transaction| {
         bound(
             "insert into schedules
                 (id, pool_id, name, activation, timetable, after_schedule_id, mode, on_failure, overlap, misfire,
@@ -24,11 +24,11 @@ impl Store {
             schedule,
         )?
         .bind(schedule.created_at.as_millis())
-        .execute(&mut *transaction)
-        .await
+        .execute(transaction)
         .map_err(|error| taken(error, schedule))?;
-        insert_jobs(&mut transaction, schedule).await?;
-        db::commit(transaction).await
+        insert_jobs(transaction, schedule)?;
+        Ok(())
+        }).await
     }
 
     /// Writes everything but who made it and when.
@@ -36,7 +36,7 @@ impl Store {
     /// # Errors
     /// `NotFound`; `Conflict` as for [`Store::create_schedule`].
     pub async fn update_schedule(&self, schedule: &Schedule) -> Result<()> {
-        let mut transaction = self.begin().await?;
+        self.transact(|transaction| {
         let done = bound(
             "update schedules
              set name = $3, activation = $4, timetable = $5, after_schedule_id = $6, mode = $7, on_failure = $8,
@@ -45,19 +45,18 @@ impl Store {
              where id = $1 and pool_id = $2",
             schedule,
         )?
-        .execute(&mut *transaction)
-        .await
+        .execute(transaction)
         .map_err(|error| taken(error, schedule))?;
         if done.rows_affected() == 0 {
             return Err(not_found(schedule.id));
         }
         db::query("delete from schedule_jobs where schedule_id = $1")
             .bind(schedule.id.to_string())
-            .execute(&mut *transaction)
-            .await
+            .execute(transaction)
             .map_err(db::error)?;
-        insert_jobs(&mut transaction, schedule).await?;
-        db::commit(transaction).await
+        insert_jobs(transaction, schedule)?;
+        Ok(())
+        }).await
     }
 
     /// The schedules of a pool, by name.
@@ -65,26 +64,24 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn schedules(&self, pool: DataPoolId) -> Result<Vec<Schedule>> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query("select * from schedules where pool_id = $1 order by name, id")
             .bind(pool.to_string())
-            .fetch_all(&mut *transaction)
-            .await
+            .fetch_all(&transaction)
             .map_err(db::error)?;
-        read_all(&mut transaction, &rows).await
+        read_all(&transaction, &rows)
     }
 
     /// # Errors
     /// `NotFound`.
     pub async fn schedule(&self, pool: DataPoolId, id: ScheduleId) -> Result<Schedule> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query("select * from schedules where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .fetch_all(&mut *transaction)
-            .await
+            .fetch_all(&transaction)
             .map_err(db::error)?;
-        read_all(&mut transaction, &rows).await?.pop().ok_or_else(|| not_found(id))
+        read_all(&transaction, &rows)?.pop().ok_or_else(|| not_found(id))
     }
 
     /// Those of all pools that are due, the longest due first.
@@ -92,13 +89,12 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn due_schedules(&self, now: Timestamp) -> Result<Vec<Schedule>> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query("select * from schedules where next_due <= $1 order by next_due, id")
             .bind(now.as_millis())
-            .fetch_all(&mut *transaction)
-            .await
+            .fetch_all(&transaction)
             .map_err(db::error)?;
-        read_all(&mut transaction, &rows).await
+        read_all(&transaction, &rows)
     }
 
     /// When the next one of all pools is due.
@@ -107,8 +103,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn next_schedule_due(&self) -> Result<Option<Timestamp>> {
         let row = db::query("select min(next_due) as next_due from schedules where next_due is not null")
-            .fetch_one(self.read())
-            .await
+            .fetch_one(&*self.read()?)
             .map_err(db::error)?;
         db::optional_time(&row, "next_due")
     }
@@ -118,14 +113,13 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn timed_schedules(&self) -> Result<Vec<Schedule>> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query(
             "select * from schedules where activation = 'ENABLED' and timetable is not null order by id",
         )
-        .fetch_all(&mut *transaction)
-        .await
+        .fetch_all(&transaction)
         .map_err(db::error)?;
-        read_all(&mut transaction, &rows).await
+        read_all(&transaction, &rows)
     }
 
     /// The enabled schedules that follow another one, by name.
@@ -133,17 +127,16 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn schedules_after(&self, pool: DataPoolId, id: ScheduleId) -> Result<Vec<Schedule>> {
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let rows = db::query(
             "select * from schedules
              where pool_id = $1 and after_schedule_id = $2 and activation = 'ENABLED' order by name, id",
         )
         .bind(pool.to_string())
         .bind(id.to_string())
-        .fetch_all(&mut *transaction)
-        .await
+        .fetch_all(&transaction)
         .map_err(db::error)?;
-        read_all(&mut transaction, &rows).await
+        read_all(&transaction, &rows)
     }
 
     /// A schedule that runs a job, if there is one.
@@ -158,8 +151,7 @@ impl Store {
         )
         .bind(pool.to_string())
         .bind(job.to_string())
-        .fetch_optional(self.read())
-        .await
+        .fetch_optional(&*self.read()?)
         .map_err(db::error)?;
         row.as_ref().map(|row| db::get(row, "name")).transpose()
     }
@@ -174,8 +166,7 @@ impl Store {
         expected: Option<Firing>,
         next: Option<Firing>,
     ) -> Result<bool> {
-        let mut connection = self.write().acquire().await.map_err(db::error)?;
-        set_next(&mut connection, id, expected, next).await
+        self.transact(|connection| set_next(connection, id, expected, next)).await
     }
 
     /// Deletes a schedule with its history.
@@ -186,7 +177,7 @@ impl Store {
         let done = db::query("delete from schedules where pool_id = $1 and id = $2")
             .bind(pool.to_string())
             .bind(id.to_string())
-            .execute(self.write())
+            .execute_on(self.write())
             .await
             .map_err(db::error)?;
         if done.rows_affected() == 0 { Err(not_found(id)) } else { Ok(()) }
@@ -198,8 +189,8 @@ pub(crate) fn not_found(id: ScheduleId) -> Error {
 }
 
 /// Moves on from the firing that is expected. `false` when the schedule was changed since it was read.
-pub(crate) async fn set_next(
-    connection: &mut Connection,
+pub(crate) fn set_next(
+    connection: &Connection,
     id: ScheduleId,
     expected: Option<Firing>,
     next: Option<Firing>,
@@ -213,12 +204,11 @@ pub(crate) async fn set_next(
     .bind(next.map(|firing| firing.occurrence.as_millis()))
     .bind(next.map(|firing| firing.due.as_millis()))
     .execute(connection)
-    .await
     .map_err(db::error)?;
     Ok(done.rows_affected() > 0)
 }
 
-fn taken(raw: sqlx::Error, schedule: &Schedule) -> Error {
+fn taken(raw: db::Failure, schedule: &Schedule) -> Error {
     db::error_or_duplicate(raw, || {
         format!(
             "there already is a schedule `{}` in this data pool; choose another name",
@@ -265,7 +255,7 @@ fn after(settings: &ScheduleSettings) -> Option<String> {
     }
 }
 
-async fn insert_jobs(connection: &mut Connection, schedule: &Schedule) -> Result<()> {
+fn insert_jobs(connection: &Connection, schedule: &Schedule) -> Result<()> {
     for (position, job) in (0_i64..).zip(&schedule.settings.jobs) {
         db::query(
             "insert into schedule_jobs (schedule_id, position, pool_id, job_id) values ($1, $2, $3, $4)",
@@ -274,15 +264,14 @@ async fn insert_jobs(connection: &mut Connection, schedule: &Schedule) -> Result
         .bind(position)
         .bind(schedule.pool_id.to_string())
         .bind(job.to_string())
-        .execute(&mut *connection)
-        .await
+        .execute(connection)
         .map_err(db::error)?;
     }
     Ok(())
 }
 
 /// Schedules with their jobs, in the order of the rows.
-async fn read_all(connection: &mut Connection, rows: &[Row]) -> Result<Vec<Schedule>> {
+fn read_all(connection: &Connection, rows: &[Row]) -> Result<Vec<Schedule>> {
     let ids: Vec<String> = rows.iter().map(|row| db::get(row, "id")).collect::<Result<_>>()?;
     let job_rows = db::query(
         "select schedule_id, job_id from schedule_jobs
@@ -290,7 +279,6 @@ async fn read_all(connection: &mut Connection, rows: &[Row]) -> Result<Vec<Sched
     )
     .bind(db::to_json(&ids)?)
     .fetch_all(connection)
-    .await
     .map_err(db::error)?;
     let mut jobs: HashMap<ScheduleId, Vec<DataJobId>> = HashMap::new();
     for row in &job_rows {

@@ -9,7 +9,7 @@ use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit};
 use forebay_core::{Error, Result};
 
-use crate::db::{self, Pool};
+use crate::db::{self, Readers, Writer};
 
 const KEY_FILE: &str = "secret.key";
 const KEY_LENGTH: usize = 32;
@@ -76,15 +76,15 @@ impl Secrets {
     }
 
     /// Checks that the database was written with this key; a new database takes it.
-    pub(crate) async fn check(&self, pool: &Pool) -> Result<()> {
+    pub(crate) async fn check(&self, writer: &Writer, readers: &Readers) -> Result<()> {
+        let sealed = self.seal(CHECK_PLACE, CHECK_TEXT)?;
         db::query("insert into secret_check (id, sealed_text) values (1, $1) on conflict do nothing")
-            .bind(self.seal(CHECK_PLACE, CHECK_TEXT)?)
-            .execute(pool)
+            .bind(sealed)
+            .execute_on(writer)
             .await
             .map_err(db::error)?;
         let row = db::query("select sealed_text from secret_check where id = 1")
-            .fetch_one(pool)
-            .await
+            .fetch_one(&*readers.get()?)
             .map_err(db::error)?;
         match self.open(CHECK_PLACE, db::get(&row, "sealed_text")?) {
             Ok(text) if text == CHECK_TEXT => Ok(()),

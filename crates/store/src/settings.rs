@@ -12,8 +12,8 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn settings(&self) -> Result<ServiceSettings> {
-        let mut connection = self.read().acquire().await.map_err(db::error)?;
-        read(&mut connection).await
+        let connection = self.read()?;
+        read(&connection)
     }
 
     /// Changes settings, all or none; `None` goes back to the default.
@@ -21,30 +21,30 @@ impl Store {
     /// # Errors
     /// `Invalid` for a value out of bounds.
     pub async fn change_settings(&self, changes: &[(Setting, Option<u64>)]) -> Result<ServiceSettings> {
-        let mut transaction = self.begin().await?;
-        let mut settings = read(&mut transaction).await?;
-        for (setting, value) in changes {
-            settings.set(*setting, *value)?;
-            let query = match value {
-                Some(value) => db::query(
-                    "insert into settings (name, value) values ($1, $2)
+        self.transact(|transaction| {
+            let mut settings = read(transaction)?;
+            for (setting, value) in changes {
+                settings.set(*setting, *value)?;
+                let query = match value {
+                    Some(value) => db::query(
+                        "insert into settings (name, value) values ($1, $2)
                      on conflict (name) do update set value = excluded.value",
-                )
-                .bind(setting.name())
-                .bind(db::integer(*value)),
-                None => db::query("delete from settings where name = $1").bind(setting.name()),
-            };
-            query.execute(&mut *transaction).await.map_err(db::error)?;
-        }
-        db::commit(transaction).await?;
-        Ok(settings)
+                    )
+                    .bind(setting.name())
+                    .bind(db::integer(*value)),
+                    None => db::query("delete from settings where name = $1").bind(setting.name()),
+                };
+                query.execute(transaction).map_err(db::error)?;
+            }
+            Ok(settings)
+        })
+        .await
     }
 }
 
 /// The settings as a transaction sees them.
-pub(crate) async fn read(connection: &mut Connection) -> Result<ServiceSettings> {
-    let rows =
-        db::query("select name, value from settings").fetch_all(connection).await.map_err(db::error)?;
+pub(crate) fn read(connection: &Connection) -> Result<ServiceSettings> {
+    let rows = db::query("select name, value from settings").fetch_all(connection).map_err(db::error)?;
     let mut settings = ServiceSettings::default();
     for row in &rows {
         let setting = Setting::parse(db::get(row, "name")?).map_err(Error::internal)?;

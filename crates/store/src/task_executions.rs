@@ -16,20 +16,17 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn task_executions(&self, execution: ExecutionId) -> Result<Vec<TaskExecution>> {
         // One transaction, so that tasks and steps are of one moment.
-        let mut transaction = self.read().begin().await.map_err(db::error)?;
+        let transaction = self.snapshot()?;
         let tasks =
             db::query("select * from task_executions where execution_id = $1 order by position, task_id")
                 .bind(execution.to_string())
-                .fetch_all(&mut *transaction)
-                .await
+                .fetch_all(&transaction)
                 .map_err(db::error)?;
         let steps =
             db::query("select * from step_executions where execution_id = $1 order by task_id, position")
                 .bind(execution.to_string())
-                .fetch_all(&mut *transaction)
-                .await
+                .fetch_all(&transaction)
                 .map_err(db::error)?;
-        db::commit(transaction).await?;
         let mut steps_by_task: HashMap<TaskId, Vec<StepExecution>> = HashMap::new();
         for row in &steps {
             steps_by_task.entry(db::id(row, "task_id")?).or_default().push(read_step(row)?);
@@ -43,7 +40,7 @@ impl Store {
     }
 }
 
-pub(crate) async fn insert(connection: &mut Connection, execution: &str, task: &TaskExecution) -> Result<()> {
+pub(crate) fn insert(connection: &Connection, execution: &str, task: &TaskExecution) -> Result<()> {
     db::query(
         "insert into task_executions
             (execution_id, task_id, name, kind, position, status, message, started_at, finished_at)
@@ -58,8 +55,7 @@ pub(crate) async fn insert(connection: &mut Connection, execution: &str, task: &
     .bind(task.message.as_deref())
     .bind(task.started_at.map(Timestamp::as_millis))
     .bind(task.finished_at.map(Timestamp::as_millis))
-    .execute(&mut *connection)
-    .await
+    .execute(connection)
     .map_err(db::error)?;
     for step in &task.steps {
         db::query(
@@ -77,8 +73,7 @@ pub(crate) async fn insert(connection: &mut Connection, execution: &str, task: &
         .bind(step.receipt.as_ref().map(db::to_json).transpose()?)
         .bind(step.started_at.map(Timestamp::as_millis))
         .bind(step.finished_at.map(Timestamp::as_millis))
-        .execute(&mut *connection)
-        .await
+        .execute(connection)
         .map_err(db::error)?;
     }
     Ok(())

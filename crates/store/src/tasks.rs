@@ -15,10 +15,10 @@ impl Store {
     /// # Errors
     /// `NotFound` for the job.
     pub async fn create_task(&self, task: &Task) -> Result<Task> {
-        let mut transaction = self.begin().await?;
-        let count = count(&mut transaction, task.pool_id, task.job_id).await?;
+        self.transact(|transaction| {
+        let count = count(transaction, task.pool_id, task.job_id)?;
         let task = Task { position: place(task.position, count), ..task.clone() };
-        shift(&mut transaction, &task, 1).await?;
+        shift(transaction, &task, 1)?;
         db::query(
             "insert into tasks
                 (id, template_id, pool_id, job_id, name, description, activation, position, kind, content, created_at,
@@ -37,14 +37,13 @@ impl Store {
         .bind(content(&task.kind)?)
         .bind(task.created_at.as_millis())
         .bind(db::to_json(&task.retry)?)
-        .execute(&mut *transaction)
-        .await
+        .execute(transaction)
         .map_err(|error| match db::is_foreign_key(&error) {
             true => jobs::not_found(task.job_id),
             false => db::error_or_duplicate(error, || format!("there already is a task `{}`", task.id)),
         })?;
-        db::commit(transaction).await?;
         Ok(task)
+        }).await
     }
 
     /// The tasks of a job, in order.
@@ -54,8 +53,7 @@ impl Store {
     pub async fn tasks(&self, job: DataJobId) -> Result<Vec<Task>> {
         let rows = db::query("select * from tasks where job_id = $1 order by position")
             .bind(job.to_string())
-            .fetch_all(self.read())
-            .await
+            .fetch_all(&*self.read()?)
             .map_err(db::error)?;
         rows.iter().map(task).collect()
     }
@@ -67,8 +65,7 @@ impl Store {
             .bind(pool.to_string())
             .bind(job.to_string())
             .bind(id.to_string())
-            .fetch_optional(self.read())
-            .await
+            .fetch_optional(&*self.read()?)
             .map_err(db::error)?;
         task(&row.ok_or_else(|| not_found(id))?)
     }
@@ -91,8 +88,7 @@ impl Store {
         .bind(pool.to_string())
         .bind(job.to_string())
         .bind(id.to_string())
-        .fetch_optional(self.read())
-        .await
+        .fetch_optional(&*self.read()?)
         .map_err(db::error)?;
         task(&row.ok_or_else(|| not_found(id))?)
     }
@@ -103,10 +99,11 @@ impl Store {
     /// # Errors
     /// `NotFound`.
     pub async fn update_task(&self, task: &Task) -> Result<Task> {
-        let mut transaction = self.begin().await?;
-        let task = write(&mut transaction, task).await?;
-        db::commit(transaction).await?;
-        Ok(task)
+        self.transact(|transaction| {
+            let task = write(transaction, task)?;
+            Ok(task)
+        })
+        .await
     }
 
     /// Changes a task as it is now, and writes what `update_task` writes. Reading and writing are one
@@ -121,19 +118,19 @@ impl Store {
         id: TaskId,
         change: impl FnOnce(&mut Task) -> Result<()> + Send,
     ) -> Result<Task> {
-        let mut transaction = self.begin().await?;
-        let row = db::query("select * from tasks where pool_id = $1 and job_id = $2 and id = $3")
-            .bind(pool.to_string())
-            .bind(job.to_string())
-            .bind(id.to_string())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(db::error)?;
-        let mut task = task(&row.ok_or_else(|| not_found(id))?)?;
-        change(&mut task)?;
-        let task = write(&mut transaction, &task).await?;
-        db::commit(transaction).await?;
-        Ok(task)
+        self.transact(|transaction| {
+            let row = db::query("select * from tasks where pool_id = $1 and job_id = $2 and id = $3")
+                .bind(pool.to_string())
+                .bind(job.to_string())
+                .bind(id.to_string())
+                .fetch_optional(transaction)
+                .map_err(db::error)?;
+            let mut task = task(&row.ok_or_else(|| not_found(id))?)?;
+            change(&mut task)?;
+            let task = write(transaction, &task)?;
+            Ok(task)
+        })
+        .await
     }
 
     /// The tasks of a pool that load data models, whichever job they are of.
@@ -145,8 +142,7 @@ impl Store {
             "select * from tasks where pool_id = $1 and kind = 'DATA_MODEL_LOAD' order by name, id",
         )
         .bind(pool.to_string())
-        .fetch_all(self.read())
-        .await
+        .fetch_all(&*self.read()?)
         .map_err(db::error)?;
         rows.iter().map(task).collect()
     }
@@ -156,23 +152,24 @@ impl Store {
     /// # Errors
     /// `NotFound`.
     pub async fn delete_task(&self, pool: DataPoolId, job: DataJobId, id: TaskId) -> Result<()> {
-        let mut transaction = self.begin().await?;
-        let row =
-            db::query("delete from tasks where pool_id = $1 and job_id = $2 and id = $3 returning position")
-                .bind(pool.to_string())
-                .bind(job.to_string())
-                .bind(id.to_string())
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(db::error)?;
-        let position: i64 = db::get(&row.ok_or_else(|| not_found(id))?, "position")?;
-        db::query("update tasks set position = position - 1 where job_id = $1 and position > $2")
+        self.transact(|transaction| {
+            let row = db::query(
+                "delete from tasks where pool_id = $1 and job_id = $2 and id = $3 returning position",
+            )
+            .bind(pool.to_string())
             .bind(job.to_string())
-            .bind(position)
-            .execute(&mut *transaction)
-            .await
+            .bind(id.to_string())
+            .fetch_optional(transaction)
             .map_err(db::error)?;
-        db::commit(transaction).await
+            let position: i64 = db::get(&row.ok_or_else(|| not_found(id))?, "position")?;
+            db::query("update tasks set position = position - 1 where job_id = $1 and position > $2")
+                .bind(job.to_string())
+                .bind(position)
+                .execute(transaction)
+                .map_err(db::error)?;
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -181,13 +178,13 @@ pub(crate) fn not_found(id: TaskId) -> Error {
 }
 
 /// Writes a task and moves those around it. Gives the task with the position it got.
-async fn write(connection: &mut Connection, task: &Task) -> Result<Task> {
-    let before = position(connection, task).await?;
-    let count = count(connection, task.pool_id, task.job_id).await?;
+fn write(connection: &Connection, task: &Task) -> Result<Task> {
+    let before = position(connection, task)?;
+    let count = count(connection, task.pool_id, task.job_id)?;
     let task = Task { position: place(task.position, count - 1), ..task.clone() };
     if task.position != before {
-        shift(connection, &Task { position: before + 1, ..task.clone() }, -1).await?;
-        shift(connection, &task, 1).await?;
+        shift(connection, &Task { position: before + 1, ..task.clone() }, -1)?;
+        shift(connection, &task, 1)?;
     }
     db::query(
         "update tasks set name = $2, description = $3, activation = $4, position = $5, kind = $6, content = $7,
@@ -203,7 +200,6 @@ async fn write(connection: &mut Connection, task: &Task) -> Result<Task> {
     .bind(content(&task.kind)?)
     .bind(db::to_json(&task.retry)?)
     .execute(connection)
-    .await
     .map_err(db::error)?;
     Ok(task)
 }
@@ -214,35 +210,32 @@ fn place(position: i64, end: i64) -> i64 {
 }
 
 /// Moves the other tasks of the job, from the task's position on.
-async fn shift(connection: &mut Connection, task: &Task, by: i64) -> Result<()> {
+fn shift(connection: &Connection, task: &Task, by: i64) -> Result<()> {
     db::query("update tasks set position = position + $4 where job_id = $1 and position >= $2 and id <> $3")
         .bind(task.job_id.to_string())
         .bind(task.position)
         .bind(task.id.to_string())
         .bind(by)
         .execute(connection)
-        .await
         .map_err(db::error)?;
     Ok(())
 }
 
-async fn count(connection: &mut Connection, pool: DataPoolId, job: DataJobId) -> Result<i64> {
+fn count(connection: &Connection, pool: DataPoolId, job: DataJobId) -> Result<i64> {
     let row = db::query("select count(*) as tasks from tasks where pool_id = $1 and job_id = $2")
         .bind(pool.to_string())
         .bind(job.to_string())
         .fetch_one(connection)
-        .await
         .map_err(db::error)?;
     db::get(&row, "tasks")
 }
 
-async fn position(connection: &mut Connection, task: &Task) -> Result<i64> {
+fn position(connection: &Connection, task: &Task) -> Result<i64> {
     let row = db::query("select position from tasks where pool_id = $1 and job_id = $2 and id = $3")
         .bind(task.pool_id.to_string())
         .bind(task.job_id.to_string())
         .bind(task.id.to_string())
         .fetch_optional(connection)
-        .await
         .map_err(db::error)?;
     db::get(&row.ok_or_else(|| not_found(task.id))?, "position")
 }

@@ -1,4 +1,4 @@
-//! The store as its callers see it, in memory and in a folder.
+//! The store as its callers see it, in a temporary folder and in one that stays.
 
 mod access;
 mod backup;
@@ -11,6 +11,7 @@ mod secrets;
 mod settings;
 mod setup;
 mod upgrades;
+mod writing;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -171,7 +172,7 @@ fn new_user(role: Role) -> User {
 }
 
 async fn store_with_pool() -> (Store, DataPool) {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::temporary().await.unwrap();
     let pool = new_pool();
     store.create_data_pool(&pool).await.unwrap();
     (store, pool)
@@ -195,9 +196,20 @@ fn order(names: &[&str]) -> Vec<(String, i64)> {
 
 /// Writes news of an execution, whatever its state.
 async fn tell(store: &Store, execution: ExecutionId, events: &[(Timestamp, Event)]) -> Result<(), Error> {
-    let mut transaction = store.begin().await?;
-    events::write(&mut transaction, execution, events).await?;
-    db::commit(transaction).await
+    store.transact(|transaction| events::write(transaction, execution, events)).await
+}
+
+/// What SQLite does for a statement, line by line.
+fn plan(store: &Store, sql: &str) -> Vec<String> {
+    let reader = store.read().unwrap();
+    let mut statement = reader.prepare(&format!("explain query plan {sql}")).unwrap();
+    let lines = statement.query_map([], |row| row.get("detail")).unwrap();
+    lines.collect::<Result<_, _>>().unwrap()
+}
+
+/// The one number that a statement gives.
+fn number(store: &Store, sql: &str) -> i64 {
+    store.read().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 fn is_conflict<T: std::fmt::Debug>(result: Result<T, Error>, part: &str) {

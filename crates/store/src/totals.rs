@@ -40,8 +40,7 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn totals(&self) -> Result<Totals> {
         let row = db::query("select totals.*, claims.lost from totals, claims")
-            .fetch_one(self.read())
-            .await
+            .fetch_one(&*self.read()?)
             .map_err(db::error)?;
         Ok(Totals {
             succeeded: db::count(&row, "succeeded")?,
@@ -62,25 +61,27 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn live_executions(&self) -> Result<LiveExecutions> {
-        let row = db::query(
-            "select count(*) filter (where status = 'QUEUED') as queued,
+        self.scan(move |connection| {
+            let row = db::query(
+                "select count(*) filter (where status = 'QUEUED') as queued,
                  count(*) filter (where status = 'RUNNING') as running,
                  min(queued_at) filter (where status = 'QUEUED') as waiting_since
              from executions where status in ('QUEUED', 'RUNNING')",
-        )
-        .fetch_one(self.read())
-        .await
-        .map_err(db::error)?;
-        Ok(LiveExecutions {
-            queued: db::count(&row, "queued")?,
-            running: db::count(&row, "running")?,
-            waiting_since: db::optional_time(&row, "waiting_since")?,
+            )
+            .fetch_one(connection)
+            .map_err(db::error)?;
+            Ok(LiveExecutions {
+                queued: db::count(&row, "queued")?,
+                running: db::count(&row, "running")?,
+                waiting_since: db::optional_time(&row, "waiting_since")?,
+            })
         })
+        .await
     }
 }
 
 /// Counts an execution that has just ended, in the transaction that says so.
-pub(crate) async fn count_end(connection: &mut Connection, status: Status) -> Result<()> {
+pub(crate) fn count_end(connection: &Connection, status: Status) -> Result<()> {
     let sql = match status {
         Status::Success => "update totals set succeeded = succeeded + 1",
         Status::Fail => "update totals set failed = failed + 1",
@@ -90,12 +91,12 @@ pub(crate) async fn count_end(connection: &mut Connection, status: Status) -> Re
             return Err(Error::internal(format!("{} is no end", status.as_str())));
         }
     };
-    db::query(sql).execute(connection).await.map_err(db::error)?;
+    db::query(sql).execute(connection).map_err(db::error)?;
     Ok(())
 }
 
 /// Counts the rows of a step that has just ended, in the transaction that says so.
-pub(crate) async fn count_rows(connection: &mut Connection, receipt: &Receipt) -> Result<()> {
+pub(crate) fn count_rows(connection: &Connection, receipt: &Receipt) -> Result<()> {
     db::query(
         "update totals set rows_read = rows_read + $1, rows_inserted = rows_inserted + $2,
              rows_updated = rows_updated + $3, rows_deleted = rows_deleted + $4, rows_rejected = rows_rejected + $5,
@@ -108,7 +109,6 @@ pub(crate) async fn count_rows(connection: &mut Connection, receipt: &Receipt) -
     .bind(db::integer(receipt.rows_rejected))
     .bind(db::integer(receipt.bytes))
     .execute(connection)
-    .await
     .map_err(db::error)?;
     Ok(())
 }

@@ -170,7 +170,7 @@ impl House {
     }
 
     pub(super) async fn with_limits(limits: Limits) -> Self {
-        Self::with_store(Store::in_memory().await.unwrap(), limits).await
+        Self::with_store(Store::temporary().await.unwrap(), limits).await
     }
 
     /// A house whose metadata lies in a folder.

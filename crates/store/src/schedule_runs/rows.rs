@@ -11,13 +11,13 @@ use crate::db::{self, Connection, Row};
 /// How many firings of a schedule are kept.
 const KEPT_RUNS: i64 = 5_000;
 
-pub(super) async fn cancel(
-    connection: &mut Connection,
+pub(super) fn cancel(
+    connection: &Connection,
     schedule: ScheduleId,
     reason: &str,
     now: Timestamp,
 ) -> Result<()> {
-    cancel_waiting(connection, schedule, reason, now).await?;
+    cancel_waiting(connection, schedule, reason, now)?;
     db::query(
         "update schedule_runs set cancel_reason = $2
          where schedule_id = $1 and status = 'RUNNING' and cancel_reason is null",
@@ -25,13 +25,12 @@ pub(super) async fn cancel(
     .bind(schedule.to_string())
     .bind(reason)
     .execute(connection)
-    .await
     .map_err(db::error)?;
     Ok(())
 }
 
-pub(super) async fn cancel_waiting(
-    connection: &mut Connection,
+pub(super) fn cancel_waiting(
+    connection: &Connection,
     schedule: ScheduleId,
     reason: &str,
     now: Timestamp,
@@ -46,15 +45,14 @@ pub(super) async fn cancel_waiting(
             .bind(schedule.to_string())
             .bind(reason)
             .bind(now.as_millis())
-            .execute(&mut *connection)
-            .await
+            .execute(connection)
             .map_err(db::error)?;
     }
     Ok(())
 }
 
 /// `false` when the schedule has fired for this cause before.
-pub(super) async fn insert(connection: &mut Connection, run: &ScheduleRun) -> Result<bool> {
+pub(super) fn insert(connection: &Connection, run: &ScheduleRun) -> Result<bool> {
     let id = run.id.to_string();
     let (cause, cause_key) = match run.cause {
         Cause::Occurrence(at) => ("OCCURRENCE", at.as_millis().to_string()),
@@ -87,8 +85,7 @@ pub(super) async fn insert(connection: &mut Connection, run: &ScheduleRun) -> Re
     .bind(run.started_at.map(Timestamp::as_millis))
     .bind(run.finished_at.map(Timestamp::as_millis))
     .bind(run.priority.as_str())
-    .execute(&mut *connection)
-    .await
+    .execute(connection)
     .map_err(db::error)?;
     if done.rows_affected() == 0 {
         return Ok(false);
@@ -108,15 +105,14 @@ pub(super) async fn insert(connection: &mut Connection, run: &ScheduleRun) -> Re
         .bind(job.message.as_deref())
         .bind(job.started_at.map(Timestamp::as_millis))
         .bind(job.finished_at.map(Timestamp::as_millis))
-        .execute(&mut *connection)
-        .await
+        .execute(connection)
         .map_err(db::error)?;
     }
     Ok(true)
 }
 
 /// A schedule may fire every second, and its history must have an end.
-pub(super) async fn forget_old(connection: &mut Connection, schedule: ScheduleId) -> Result<()> {
+pub(super) fn forget_old(connection: &Connection, schedule: ScheduleId) -> Result<()> {
     db::query(
         "delete from schedule_runs
          where schedule_id = $1 and status not in ('QUEUED', 'RUNNING') and seq <= coalesce((
@@ -126,13 +122,12 @@ pub(super) async fn forget_old(connection: &mut Connection, schedule: ScheduleId
     .bind(schedule.to_string())
     .bind(KEPT_RUNS)
     .execute(connection)
-    .await
     .map_err(db::error)?;
     Ok(())
 }
 
 /// Runs with their jobs, in the order of the rows.
-pub(super) async fn read_all(connection: &mut Connection, rows: &[Row]) -> Result<Vec<ScheduleRun>> {
+pub(super) fn read_all(connection: &Connection, rows: &[Row]) -> Result<Vec<ScheduleRun>> {
     let ids: Vec<String> = rows.iter().map(|row| db::get(row, "id")).collect::<Result<_>>()?;
     let job_rows = db::query(
         "select * from schedule_run_jobs
@@ -140,7 +135,6 @@ pub(super) async fn read_all(connection: &mut Connection, rows: &[Row]) -> Resul
     )
     .bind(db::to_json(&ids)?)
     .fetch_all(connection)
-    .await
     .map_err(db::error)?;
     let mut jobs: HashMap<ScheduleRunId, Vec<RunJob>> = HashMap::new();
     for row in &job_rows {

@@ -39,7 +39,7 @@ async fn permissions_are_those_of_the_service_and_the_pool() {
 
 #[tokio::test]
 async fn every_permission_fits_the_schema() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::temporary().await.unwrap();
     let application = Application { id: ApplicationId::random(), name: name("Loader"), created_at: at(1) };
     store.create_application(&application).await.unwrap();
     let grant = Grant {
@@ -55,7 +55,7 @@ async fn every_permission_fits_the_schema() {
 
 #[tokio::test]
 async fn a_key_names_its_caller() {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::temporary().await.unwrap();
     let admin = new_user(Role::Admin);
     let member = new_user(Role::Member);
     let application = Application { id: ApplicationId::random(), name: name("Loader"), created_at: at(1) };

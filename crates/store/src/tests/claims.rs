@@ -177,7 +177,7 @@ async fn a_spec_that_does_not_open_is_claimed_without_one() {
     let id = queued(&store, &job, &[]).await;
     crate::db::query("update executions set sealed_spec = x'00' where id = $1")
         .bind(id.to_string())
-        .execute(store.write())
+        .execute_on(store.write())
         .await
         .unwrap();
     let claimed = claim_next(&store, 12).await.unwrap();
@@ -190,7 +190,7 @@ async fn what_an_earlier_version_left_running_can_be_taken_back() {
     let id = queued(&store, &job, &[]).await;
     claim_next(&store, 12).await.unwrap();
     crate::db::query("update executions set claim = null, lease_until = null")
-        .execute(store.write())
+        .execute_on(store.write())
         .await
         .unwrap();
     let held = store.held_claims().await.unwrap();

@@ -2,7 +2,6 @@
 
 use forebay_core::execution::Priority;
 use forebay_core::queue::{Queue, Waiting};
-use sqlx::Row as _;
 
 use super::*;
 use crate::queue::{ALL_THAT_WAIT, FIRST_OF_EACH_GROUP};
@@ -77,7 +76,7 @@ async fn full(dir: &tempfile::TempDir) -> (Store, DataPool) {
          from n",
         "analyze",
     ] {
-        crate::db::query(sql).execute(store.write()).await.unwrap();
+        crate::db::query(sql).execute_on(store.write()).await.unwrap();
     }
     (store, pool)
 }
@@ -106,7 +105,7 @@ async fn a_long_queue_and_a_long_past_are_found_through_indexes() {
     let renewed = "update executions set lease_until = 1
          where status = 'RUNNING' and claim in (select value from json_each('[1]')) returning claim";
     for sql in [FIRST_OF_EACH_GROUP, ALL_THAT_WAIT, running, lapsed, renewed] {
-        let plan = plan(&store, sql).await;
+        let plan = plan(&store, &sql.replace("$1", "20000"));
         assert!(
             plan.iter().all(|line| !line.starts_with("SCAN executions") || line.contains("USING")),
             "{sql}: {plan:#?}"
@@ -119,11 +118,4 @@ async fn claim_next_of(store: &Store, pool: DataPoolId, now: i64) -> ExecutionId
     let front = store.front_of_queue(at(now)).await.unwrap();
     let next = front.waiting.iter().find(|waiting| waiting.pool == pool).unwrap().id;
     store.claim_execution(next, at(now), at(now + 30)).await.unwrap().unwrap().execution.id
-}
-
-/// What SQLite does for a statement, line by line.
-async fn plan(store: &Store, sql: &str) -> Vec<String> {
-    let sql = format!("explain query plan {}", sql.replace("$1", "20000"));
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(store.read()).await.unwrap();
-    rows.iter().map(|row| row.get::<String, _>("detail")).collect()
 }

@@ -24,9 +24,8 @@ async fn left(store: &Store, job: &DataJob) -> Vec<i64> {
     executions.iter().rev().map(|execution| execution.queued_at.as_millis()).collect()
 }
 
-async fn rows(store: &Store, table: &'static str) -> i64 {
-    let sql = sqlx::AssertSqlSafe(format!("select count(*) from {table}"));
-    sqlx::query_scalar(sql).fetch_one(store.read()).await.unwrap()
+fn rows(store: &Store, table: &'static str) -> i64 {
+    number(store, &format!("select count(*) from {table}"))
 }
 
 async fn texts(store: &Store, execution: ExecutionId) -> Vec<String> {
@@ -58,7 +57,7 @@ async fn old_executions_go_but_never_live_ones_the_newest_or_the_last_success() 
     assert_eq!(left(&store, &job).await, [20, 50]);
     assert_eq!(left(&store, &other).await, [16]);
     // What belonged to them is gone too, and their keys start something new.
-    assert_eq!((rows(&store, "task_executions").await, rows(&store, "log_messages").await), (2, 2));
+    assert_eq!((rows(&store, "task_executions"), rows(&store, "log_messages")), (2, 2));
     assert!(store.execution_seen_with(job.id, "key of 30").await.unwrap().is_none());
     assert!(store.execution_seen_with(job.id, "key of 50").await.unwrap().is_some());
 }
@@ -165,12 +164,11 @@ async fn a_file_shrinks_when_what_is_in_it_is_dropped() {
     let told: Vec<_> = (0..1_000).map(|_| (at(20), log(LogLevel::Info, &long))).collect();
     tell(&store, execution.id, &told).await.unwrap();
     store.finish_execution(execution.id, Status::Success, None, at(30)).await.unwrap();
-    let pages =
-        async || -> i64 { sqlx::query_scalar("pragma page_count").fetch_one(store.read()).await.unwrap() };
-    let before = pages().await;
+    let pages = || number(&store, "pragma page_count");
+    let before = pages();
     while store.drop_logs_of_executions_ended_before(at(100), "gone").await.unwrap() > 0 {}
     while store.give_back_space().await.unwrap() > 0 {}
-    let after = pages().await;
+    let after = pages();
     assert!(before > 1_000 && after < before / 5, "{before} pages became {after}");
 }
 
@@ -194,10 +192,7 @@ async fn what_retention_looks_for_is_found_by_an_index() {
         ),
         ("select count(*) from executions where status in ('QUEUED', 'RUNNING')", "executions_"),
     ] {
-        let plan = sqlx::AssertSqlSafe(format!("explain query plan {sql}"));
-        let plan = sqlx::query(plan).fetch_all(store.read()).await.unwrap();
-        let plan: Vec<String> = plan.iter().map(|row| sqlx::Row::get(row, "detail")).collect();
-        let plan = plan.join("\n");
+        let plan = plan(&store, sql).join("\n");
         assert!(plan.contains(index) && !plan.contains("USE TEMP B-TREE"), "{sql}\n{plan}");
     }
 }

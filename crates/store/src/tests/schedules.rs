@@ -15,7 +15,7 @@ fn firing(at_millis: i64) -> Option<Firing> {
 
 /// A store with a pool, a job and a schedule of it that is due at 105.
 async fn house() -> (Store, DataJob, Schedule) {
-    let store = Store::in_memory().await.unwrap();
+    let store = Store::temporary().await.unwrap();
     let pool = new_pool();
     store.create_data_pool(&pool).await.unwrap();
     let job = DataJob {

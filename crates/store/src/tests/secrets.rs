@@ -66,7 +66,7 @@ async fn a_sealed_value_opens_only_in_its_own_row() {
         "update data_connections
          set sealed_config = (select sealed_config from data_connections where name = 'b') where name = 'a'",
     )
-    .execute(store.write())
+    .execute_on(store.write())
     .await
     .unwrap();
     let result = store.data_connection(pool.id, connections[0].id).await;

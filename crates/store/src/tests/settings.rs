@@ -31,9 +31,9 @@ async fn on_a_full_disk_writes_say_so_and_reads_go_on_and_it_heals() {
     store.create_data_pool(&pool).await.unwrap();
     // The engine's own limit of a file gives the error that a full disk gives.
     let limit = async |pages: i64| {
-        let mut connection = store.write().acquire().await.unwrap();
-        let sql = sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"));
-        sqlx::query(sql).fetch_all(&mut *connection).await.unwrap();
+        let sql = format!("pragma max_page_count = {pages}");
+        let set = store.transact(|connection| connection.execute_batch(&sql).map_err(db::error));
+        set.await.unwrap();
     };
     limit(1).await;
     let mut refused = 0;

@@ -5,9 +5,8 @@ use crate::db::migrate;
 
 const DATABASE: &str = "metadata.db";
 
-async fn plain(dir: &tempfile::TempDir) -> sqlx::SqlitePool {
-    let url = format!("sqlite:{}", dir.path().join(DATABASE).display());
-    sqlx::SqlitePool::connect(&url).await.unwrap()
+fn plain(dir: &tempfile::TempDir) -> rusqlite::Connection {
+    rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap()
 }
 
 /// The names in a folder that begin like the database's copies.
@@ -21,21 +20,17 @@ fn copies(dir: &tempfile::TempDir) -> Vec<String> {
 }
 
 /// A database as an earlier version left it, with one pool and a key.
-async fn database_of(version: i64, dir: &tempfile::TempDir) -> DataPool {
+fn database_of(version: i64, dir: &tempfile::TempDir) -> DataPool {
     std::fs::write(dir.path().join("secret.key"), [7; 32]).unwrap();
     std::fs::File::create(dir.path().join(DATABASE)).unwrap();
-    let old = plain(dir).await;
-    migrate::MIGRATIONS.run_to(version, &old).await.unwrap();
+    let old = plain(dir);
+    migrate::run_to(&old, version).unwrap();
     let pool = new_pool();
-    sqlx::query("insert into data_pools (id, name, created_at, created_by_type, created_by_id) values ($1, $2, $3, 'USER', $4)")
-        .bind(pool.id.to_string())
-        .bind(pool.name.as_str())
-        .bind(pool.created_at.as_millis())
-        .bind(UserId::random().to_string())
-        .execute(&old)
-        .await
-        .unwrap();
-    old.close().await;
+    old.execute(
+        "insert into data_pools (id, name, created_at, created_by_type, created_by_id) values ($1, $2, $3, 'USER', $4)",
+        (pool.id.to_string(), pool.name.as_str(), pool.created_at.as_millis(), UserId::random().to_string()),
+    )
+    .unwrap();
     pool
 }
 
@@ -44,7 +39,7 @@ async fn a_database_of_any_earlier_version_is_upgraded_and_a_copy_is_kept() {
     // Every step is a transaction of its own, so these are also the states that a killed upgrade leaves.
     for version in 1..migrate::newest() {
         let dir = tempfile::tempdir().unwrap();
-        let pool = database_of(version, &dir).await;
+        let pool = database_of(version, &dir);
         let store = Store::open(dir.path()).await.unwrap();
         assert_eq!(store.data_pool(pool.id).await.unwrap().name, pool.name);
         store.close().await;
@@ -53,9 +48,9 @@ async fn a_database_of_any_earlier_version_is_upgraded_and_a_copy_is_kept() {
         let again = tempfile::tempdir().unwrap();
         std::fs::copy(dir.path().join(&copies(&dir)[0]), again.path().join(DATABASE)).unwrap();
         std::fs::copy(dir.path().join("secret.key"), again.path().join("secret.key")).unwrap();
-        let old = plain(&again).await;
-        assert_eq!(migrate::applied(&old).await.unwrap(), Some(version));
-        old.close().await;
+        let old = plain(&again);
+        assert_eq!(migrate::applied(&old).unwrap(), Some(version));
+        drop(old);
         let store = Store::open(again.path()).await.unwrap();
         assert_eq!(store.data_pool(pool.id).await.unwrap().name, pool.name);
         store.close().await;
@@ -74,7 +69,7 @@ async fn nothing_is_copied_when_nothing_is_upgraded() {
 #[tokio::test]
 async fn half_a_copy_of_a_killed_upgrade_is_made_anew() {
     let dir = tempfile::tempdir().unwrap();
-    database_of(1, &dir).await;
+    database_of(1, &dir);
     std::fs::write(dir.path().join("metadata.db.before-upgrade-from-0001.half"), "half").unwrap();
     Store::open(dir.path()).await.unwrap().close().await;
     assert_eq!(copies(&dir), ["metadata.db.before-upgrade-from-0001"]);
@@ -84,15 +79,15 @@ async fn half_a_copy_of_a_killed_upgrade_is_made_anew() {
 async fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     Store::open(dir.path()).await.unwrap().close().await;
-    let newer = plain(&dir).await;
-    sqlx::query(
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
-         values (9999, 'of tomorrow', true, x'00', 0)",
-    )
-    .execute(&newer)
-    .await
-    .unwrap();
-    newer.close().await;
+    let newer = plain(&dir);
+    newer
+        .execute(
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+             values (9999, 'of tomorrow', true, x'00', 0)",
+            (),
+        )
+        .unwrap();
+    drop(newer);
     let before = std::fs::read(dir.path().join(DATABASE)).unwrap();
     is_unavailable(Store::open(dir.path()).await, "newer version of Forebay wrote");
     is_unavailable(Store::open(dir.path()).await, "9999");
