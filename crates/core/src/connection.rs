@@ -27,6 +27,7 @@ pub struct DataConnection {
 #[serde(tag = "type", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ConnectionConfig {
     Postgresql(PostgresqlConfig),
+    Mysql(MysqlConfig),
     Sqlite(SqliteConfig),
     Files(FilesConfig),
 }
@@ -37,6 +38,7 @@ impl ConnectionConfig {
     pub const fn type_name(&self) -> &'static str {
         match self {
             Self::Postgresql(_) => "POSTGRESQL",
+            Self::Mysql(_) => "MYSQL",
             Self::Sqlite(_) => "SQLITE",
             Self::Files(_) => "FILES",
         }
@@ -45,6 +47,18 @@ impl ConnectionConfig {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostgresqlConfig {
+    pub host: String,
+    pub port: u16,
+    pub database: String,
+    pub user: String,
+    #[serde(serialize_with = "secret::exposed")]
+    pub password: Secret,
+    pub ssl_mode: SslMode,
+}
+
+/// One database of a MySQL or MariaDB server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MysqlConfig {
     pub host: String,
     pub port: u16,
     pub database: String,

@@ -26,6 +26,12 @@ pub trait Source: Send + Sync {
 /// One consistent view of a source.
 #[async_trait]
 pub trait Snapshot: Send + Sync {
+    /// About how much there is to read of each table, in any unit that is the same for all: the biggest
+    /// one is begun first. Zero where the source cannot tell cheaply.
+    async fn sizes(&self, tables: &[SourceTableName]) -> Result<Vec<u64>, SourceError> {
+        Ok(vec![0; tables.len()])
+    }
+
     /// Opens one table. Its columns and key are known on return; rows follow in bounded batches.
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError>;
 }

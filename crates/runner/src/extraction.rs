@@ -116,14 +116,22 @@ async fn tried(
 ) -> Result<Tried, Halt> {
     check(run.stop)?;
     forebay_core::fault::point("extraction.before_snapshot");
-    let source = run.sources.open(&spec.config)?;
+    let source = run.sources.open(&spec.config, spec.parallel.max(1))?;
     let mut waiting = Waiting::new(report, run.stop, "the snapshot".to_owned());
     let snapshot = waiting.wait(source.snapshot()).await??;
     forebay_core::fault::point("extraction.after_snapshot");
     let keys = SourceKeys { source: &*source, known: Mutex::new(None) };
     let extraction = Extraction { run, spec, report, parameters, snapshot: &*snapshot, keys, again };
+    let mut places = places.to_vec();
+    if places.len() > 1 {
+        let names: Vec<SourceTableName> = places.iter().map(|place| tables[*place].table.clone()).collect();
+        let sizes = waiting.wait(snapshot.sizes(&names)).await??;
+        let size: HashMap<usize, u64> = places.iter().copied().zip(sizes).collect();
+        // What takes longest is begun first; equals stay in their order.
+        places.sort_by_key(|place| std::cmp::Reverse(size.get(place).copied()));
+    }
     let mut work = Vec::new();
-    for place in places {
+    for place in &places {
         let table = extraction.table(*place, tables[*place]);
         work.push(Box::pin(async move { (*place, table.await) }));
     }

@@ -40,19 +40,20 @@ mod waiting;
 
 /// Makes a source of a connection's settings.
 pub trait OpenSource: Send + Sync {
-    /// Opens the source. Nothing is reached before its first use.
+    /// Opens the source, of which so many connections may read at a time. Nothing is reached before its
+    /// first use.
     ///
     /// # Errors
     /// `Invalid` when the settings cannot describe a source.
-    fn open(&self, config: &ConnectionConfig) -> Result<Box<dyn Source>, SourceError>;
+    fn open(&self, config: &ConnectionConfig, connections: usize) -> Result<Box<dyn Source>, SourceError>;
 }
 
 impl<F> OpenSource for F
 where
-    F: Fn(&ConnectionConfig) -> Result<Box<dyn Source>, SourceError> + Send + Sync,
+    F: Fn(&ConnectionConfig, usize) -> Result<Box<dyn Source>, SourceError> + Send + Sync,
 {
-    fn open(&self, config: &ConnectionConfig) -> Result<Box<dyn Source>, SourceError> {
-        self(config)
+    fn open(&self, config: &ConnectionConfig, connections: usize) -> Result<Box<dyn Source>, SourceError> {
+        self(config, connections)
     }
 }
 

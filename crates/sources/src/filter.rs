@@ -2,8 +2,8 @@
 //! rendered from the parsed tree, so that no comment and no second statement can pass.
 
 use forebay_core::source::{SourceError, SourceErrorKind};
-use sqlparser::dialect::{Dialect, SQLiteDialect};
-use sqlparser::parser::Parser;
+use sqlparser::dialect::{Dialect, MySqlDialect, SQLiteDialect};
+use sqlparser::parser::{Parser, ParserOptions};
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 /// The longest condition: a chain of operators is a tree as deep as the chain is long.
@@ -48,6 +48,9 @@ pub(crate) fn checked(dialect: &(dyn Dialect + Sync), field: &str, sql: &str) ->
 fn rendered(dialect: &dyn Dialect, sql: &str) -> Result<String, String> {
     // A parameter would take one of the values that the connector binds.
     let is_sqlite = dialect.is::<SQLiteDialect>();
+    // MySQL reads a backslash as an escape: it goes on as it is written.
+    let options = ParserOptions::new().with_unescape(!dialect.is::<MySqlDialect>());
+    let parser = || Parser::new(dialect).with_options(options.clone());
     for token in Tokenizer::new(dialect, sql).tokenize().map_err(|error| reason(&error.to_string()))? {
         match token {
             Token::Placeholder(_) => return Err(format!("the condition has a parameter, {token}")),
@@ -58,9 +61,9 @@ fn rendered(dialect: &dyn Dialect, sql: &str) -> Result<String, String> {
         }
     }
     // The parser's messages end with the line and column where it stopped.
-    let mut parser = Parser::new(dialect).try_with_sql(sql).map_err(|error| reason(&error.to_string()))?;
-    let expression = parser.parse_expr().map_err(|error| reason(&error.to_string()))?;
-    let rest = parser.next_token();
+    let mut first = parser().try_with_sql(sql).map_err(|error| reason(&error.to_string()))?;
+    let expression = first.parse_expr().map_err(|error| reason(&error.to_string()))?;
+    let rest = first.next_token();
     if rest.token != Token::EOF {
         return Err(format!(
             "the condition goes on with {} at line {}, column {}, where it should end",
@@ -69,7 +72,7 @@ fn rendered(dialect: &dyn Dialect, sql: &str) -> Result<String, String> {
     }
     let rendered = expression.to_string();
     // The renderer takes a backslash before a quote for an escape, and writes `- -1` as a comment.
-    let again = Parser::new(dialect).try_with_sql(&rendered).and_then(|mut parser| {
+    let again = parser().try_with_sql(&rendered).and_then(|mut parser| {
         let again = parser.parse_expr()?;
         parser.expect_token(&Token::EOF)?;
         Ok(again)
@@ -151,6 +154,19 @@ mod tests {
         check(r"c <> '\'' or true --'", Err("in another way"));
         check("- -a > 0", Ok("- -a > 0"));
         check(r"c = 'a\b' AND d = 'it''s'", Ok(r"c = 'a\b' AND d = 'it''s'"));
+    }
+
+    #[test]
+    fn texts_of_mysql_keep_their_escapes() {
+        let check = |sql, expected| check_in(&MySqlDialect {}, sql, expected);
+        check(r"a = 'it\'s'", Ok(r"a = 'it\'s'"));
+        check(r"a LIKE 'x\_y%' AND b = 'c\\'", Ok(r"a LIKE 'x\_y%' AND b = 'c\\'"));
+        check("a = 'it''s' # why", Ok("a = 'it''s'"));
+        check("`a``b` = \"x\" OR a = 0x1F", Ok("`a``b` = \"x\" OR a = X'1F'"));
+        check(r"a = 'x\' OR 1 = 1", Err("Unterminated string"));
+        check("a = 1 /*! OR 1 = 1 */; DROP TABLE t", Err("goes on with ;"));
+        check("a - -1 > 0", Ok("a - -1 > 0"));
+        check("a = ?", Err("parameter"));
     }
 
     #[test]

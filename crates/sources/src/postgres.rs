@@ -1,23 +1,22 @@
-//! PostgreSQL: binary COPY under one exported snapshot, and deltas by transaction id, so that rows of
+//! PostgreSQL: binary COPY by several connections under one exported snapshot, and deltas by transaction id, so that rows of
 //! transactions that commit late are not lost.
 
 use async_trait::async_trait;
 use forebay_core::connection::PostgresqlConfig;
-use forebay_core::source::{
-    ReadRequest, Snapshot, Source, SourceError, SourceErrorKind, SourceTable, TableReader, TableRows,
-};
-use futures::stream::BoxStream;
+use forebay_core::extraction::SourceTableName;
+use forebay_core::source::{ReadRequest, Snapshot, Source, SourceError, SourceTable, TableReader, TableRows};
 use tokio::sync::watch;
 
 use catalog::Relation;
-use checkpoint::{Point, Reading};
+use checkpoint::{Point, Position, Reading};
 use copy::Decoder;
 use delta::Plan;
-use link::{Link, Session};
+use link::Link;
 use moment::Moment;
 use pulse::Pulse;
-
-use crate::stream;
+use read::{Reader, View};
+use session::Session;
+use split::Parts;
 
 mod catalog;
 mod checkpoint;
@@ -31,6 +30,10 @@ mod moment;
 mod numeric;
 mod pulse;
 mod query;
+mod read;
+mod session;
+mod shared;
+mod split;
 mod tls;
 mod types;
 
@@ -40,9 +43,10 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// A source for these settings; nothing is reached yet.
-    pub(crate) fn new(config: PostgresqlConfig) -> Self {
-        Self { link: Link::new(config) }
+    /// A source for these settings; nothing is reached yet. `connections` is the most that read at a
+    /// time, over all that this process does there.
+    pub(crate) fn new(config: PostgresqlConfig, connections: usize) -> Self {
+        Self { link: Link::new(config, connections) }
     }
 }
 
@@ -63,60 +67,61 @@ impl Source for Postgres {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, SourceError> {
-        let mut session = self.link.session().await?;
-        let (moment, exported) = moment::open(session.client(), self.link.config()).await?;
-        session.rest();
-        let (alive, _) = watch::channel(());
-        Ok(Box::new(View { link: self.link.clone(), _coordinator: session, exported, moment, alive }))
+        let address = format!("{}:{}", self.link.config().host, self.link.config().port);
+        let open = self.link.begin(|session| Box::pin(moment::open(session, address.clone())));
+        let (session, (moment, exported)) = open.await?;
+        let (held, open) = watch::channel(());
+        let view = View { link: self.link.clone(), exported: exported.into(), open };
+        Ok(Box::new(Exported { view, moment, coordinator: Some(session), _held: held }))
     }
 }
 
-/// An exported snapshot. The coordinator's transaction keeps it importable.
-struct View {
-    link: Link,
-    _coordinator: Session,
-    exported: String,
+/// An exported snapshot.
+struct Exported {
+    view: View,
     moment: Moment,
-    /// Dropped with the view: every stream that still runs sees it and ends.
-    alive: watch::Sender<()>,
+    /// Its transaction keeps the snapshot importable.
+    coordinator: Option<Session>,
+    /// Dropped with the snapshot: every stream that still runs sees it and ends.
+    _held: watch::Sender<()>,
 }
 
-impl View {
-    /// Lets a session see this snapshot.
-    async fn join(&self, session: &Session) -> Result<(), SourceError> {
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
-            query::literal(&self.exported)
-        );
-        session.client().batch_execute(&begin).await.map_err(|error| {
-            let text =
-                "joining the snapshot of the extraction, whose connection may have ended; run the job again";
-            let error = fault::query(text, error);
-            // Unknown only because its owner is gone.
-            SourceError { kind: SourceErrorKind::Unreachable, ..error }
-        })
+impl Drop for Exported {
+    fn drop(&mut self) {
+        if let Some(session) = self.coordinator.take() {
+            session.give_back(&self.view.link);
+        }
     }
 }
 
 #[async_trait]
-impl Snapshot for View {
+impl Snapshot for Exported {
+    async fn sizes(&self, tables: &[SourceTableName]) -> Result<Vec<u64>, SourceError> {
+        let Some(session) = &self.coordinator else { return Ok(vec![0; tables.len()]) };
+        catalog::sizes(session, tables).await
+    }
+
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
-        let session = self.link.session().await?;
-        let pulse = Pulse::of(&self.link, &session);
+        let since = request.delta.as_ref().and_then(|delta| Position::of(&delta.since));
+        if since.is_some_and(|since| since.holds(&self.moment, request)) {
+            return Ok(TableReader::Unchanged);
+        }
+        let reader = self.view.reader().await?;
+        let pulse = Pulse::of(&self.view.link, &reader.session);
         let doing = format!("opening table {}", request.table);
-        pulse.watch(&doing, self.open(session, request)).await?
+        pulse.watch(&doing, self.open(reader, request)).await?
     }
 }
 
-impl View {
-    /// Opens one table on a session of its own.
-    async fn open(&self, mut session: Session, request: &ReadRequest) -> Result<TableReader, SourceError> {
-        self.join(&session).await?;
-        let relation = catalog::describe(session.client(), &request.table).await?;
+impl Exported {
+    /// Opens one table on a connection of its own.
+    async fn open(&self, reader: Reader, request: &ReadRequest) -> Result<TableReader, SourceError> {
+        let session = &reader.session;
+        let relation = catalog::describe(session, &request.table).await?;
         let cursor = delta::cursor(request, &relation)?;
         let selection = query::selection(request, &relation)?;
         let reading = Reading::new(&relation, &selection.columns, &selection.conditions);
-        catalog::hold(session.client(), &relation).await?;
+        catalog::hold(session, &relation).await?;
         for condition in &selection.conditions {
             condition.check(session.client(), &relation).await?;
         }
@@ -125,49 +130,22 @@ impl View {
         let (condition, extent, mut notes) =
             match delta::plan(session.client(), request, point, &reading).await? {
                 Plan::Unchanged => {
-                    session.rest();
+                    reader.give_back(&self.view.link);
                     return Ok(TableReader::Unchanged);
                 }
                 Plan::Read { condition, extent, notes } => (condition, extent, notes),
             };
         notes.extend(selection.note(request));
-        let sql = selection.copy(condition.as_deref());
         let checkpoint = point.checkpoint(session.client(), request, reading).await?;
+        let parts = match &condition {
+            None => Parts::of(session, &relation, &selection).await?,
+            Some(_) => Parts::whole(),
+        };
+        let statements = parts.map(|part| selection.copy(part.as_deref().or(condition.as_deref())));
         let decoder = Decoder::new(request.table.to_string(), &selection.columns);
         let schema = decoder.schema();
-        let batches = self.batches(session, decoder, &sql).await?;
+        let batches = read::batches(&self.view, reader, decoder, statements).await?;
         let Relation { key, .. } = relation;
         Ok(TableReader::Rows(TableRows { schema, key, extent, batches, checkpoint, notes }))
-    }
-
-    /// Starts the statement and reads it as fast as its batches are taken, until whoever takes them or
-    /// the snapshot goes away.
-    async fn batches(
-        &self,
-        mut session: Session,
-        decoder: Decoder,
-        sql: &str,
-    ) -> Result<BoxStream<'static, stream::Batch>, SourceError> {
-        let doing = format!("reading table {}", decoder.table());
-        let copy = session.client().copy_out(sql).await.map_err(|error| fault::query(&doing, error))?;
-        let mut alive = self.alive.subscribe();
-        let pulse = Pulse::of(&self.link, &session);
-        Ok(stream::lazy(move |sender| {
-            tokio::spawn(async move {
-                let outcome = tokio::select! {
-                    () = sender.closed() => return,
-                    _ = alive.changed() => Err(SourceError::new(
-                        SourceErrorKind::Unreachable,
-                        format!("The snapshot was closed while {doing}"),
-                    )),
-                    outcome = decoder.run(copy, &pulse, &sender) => outcome,
-                };
-                match outcome {
-                    Ok(()) => session.rest(),
-                    // The reader may be gone; then nobody wants to know.
-                    Err(error) => drop(sender.send(Err(error)).await),
-                }
-            })
-        }))
     }
 }

@@ -7,8 +7,8 @@ use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The most rows of a batch.
-pub(crate) const BATCH_ROWS: usize = 65_536;
+/// The most rows of a batch: half a row group of the warehouse.
+pub(crate) const BATCH_ROWS: usize = 61_440;
 /// The bytes after which a batch is full.
 pub(crate) const BATCH_BYTES: usize = 16 << 20;
 

@@ -304,7 +304,7 @@ impl House {
 
     async fn bounded(&self, spec: &ExecutionSpec, events: &Events, stop: &Stop) -> Outcome {
         let source = self.source.clone();
-        let open = move |_: &ConnectionConfig| -> Result<Box<dyn Source>, SourceError> {
+        let open = move |_: &ConnectionConfig, _: usize| -> Result<Box<dyn Source>, SourceError> {
             Ok(Box::new(source.clone()))
         };
         let claim = Claim { job: spec.job_id, number: 1 };

@@ -3,9 +3,10 @@
 use forebay_core::extraction::SourceTableName;
 use forebay_core::name::{Identifier, quote};
 use forebay_core::source::{SourceError, SourceErrorKind};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::fault;
+use super::session::Session;
 use super::types::Kind;
 use crate::choice::{invalid, place};
 
@@ -136,13 +137,35 @@ pub(super) const KEYS: &str = "SELECT i.indrelid, a.attname FROM pg_catalog.pg_i
             OR NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = i.indrelid)) \
     ORDER BY i.indrelid, k.place";
 
+/// The bytes of tables and of what is below them; the same rules of looking a name up as for one.
+const SIZES: &str = "SELECT coalesce(( \
+        SELECT sum(pg_catalog.pg_relation_size(member.relid))::int8 FROM pg_catalog.pg_partition_tree( \
+            pg_catalog.to_regclass(wanted.name)) AS member), \
+        pg_catalog.pg_relation_size(pg_catalog.to_regclass(wanted.name)), 0) \
+    FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS wanted (name, place) ORDER BY wanted.place";
+
+/// About how much there is to read of tables, in bytes; 0 for what is not there.
+pub(super) async fn sizes(session: &Session, tables: &[SourceTableName]) -> Result<Vec<u64>, SourceError> {
+    let names: Vec<String> = tables.iter().map(sql_name).collect();
+    let failed = |error| fault::query("looking at the sizes of tables", error);
+    let rows = session.rows(SIZES, &[&names]).await.map_err(failed)?;
+    Ok(rows.iter().map(|row| row.get::<_, i64>(0).unsigned_abs()).collect())
+}
+
+fn sql_name(table: &SourceTableName) -> String {
+    match &table.schema {
+        Some(schema) => format!("{}.{}", schema.quoted(), table.name.quoted()),
+        None => table.name.quoted(),
+    }
+}
+
 /// Looks a relation up.
-pub(super) async fn describe(client: &Client, table: &SourceTableName) -> Result<Relation, SourceError> {
+pub(super) async fn describe(session: &Session, table: &SourceTableName) -> Result<Relation, SourceError> {
     let doing = format!("looking table {table} up");
     let failed = |error| fault::query(&doing, error);
     let schema = table.schema.as_ref().map(Identifier::as_str);
-    let Some(found) = client.query_opt(RELATION, &[&schema, &table.name.as_str()]).await.map_err(failed)?
-    else {
+    let found = session.rows(RELATION, &[&schema, &table.name.as_str()]).await.map_err(failed)?;
+    let Some(found) = found.first() else {
         return Err(invalid(format!(
             "the database has no table or view \"{table}\" that this user can see; check schema, name and case"
         )));
@@ -158,7 +181,10 @@ pub(super) async fn describe(client: &Client, table: &SourceTableName) -> Result
         None => History::Tracked,
     };
     let (mut columns, mut hidden) = (Vec::new(), Vec::new());
-    for row in client.query(COLUMNS, &[&oid]).await.map_err(failed)? {
+    let oids = vec![oid];
+    let (rows, key) =
+        futures::future::join(session.rows(COLUMNS, &[&oid]), session.rows(KEYS, &[&oids])).await;
+    for row in rows.map_err(failed)? {
         if row.get(7) {
             columns.push(column(table, &row)?);
         } else {
@@ -174,7 +200,7 @@ pub(super) async fn describe(client: &Client, table: &SourceTableName) -> Result
             ),
         });
     }
-    let key = client.query(KEYS, &[&vec![oid]]).await.map_err(failed)?;
+    let key = key.map_err(failed)?;
     Ok(Relation {
         oid,
         name: table.clone(),
@@ -220,16 +246,24 @@ const AS_SHOWN: &str = "WITH RECURSIVE tree (oid) AS (VALUES ($2::oid) \
 /// Holds the table as it is until the transaction ends, and makes sure that it is what the snapshot
 /// shows. A table that was truncated, rewritten or replaced after the snapshot was taken seems empty
 /// in it, or is another one: PostgreSQL does not keep the old rows for us.
-pub(super) async fn hold(client: &Client, relation: &Relation) -> Result<(), SourceError> {
+pub(super) async fn hold(session: &Session, relation: &Relation) -> Result<(), SourceError> {
     let table = &relation.name;
     let doing = format!("opening table {table}");
     let failed = |error| fault::query(&doing, error);
     // Any statement on a table locks it, whatever kind of table it is and whatever rights there are.
-    client.batch_execute(&format!("SELECT FROM {} LIMIT 0", relation.sql)).await.map_err(failed)?;
-    if client.query_one(AS_SHOWN, &[&relation.sql, &relation.oid]).await.map_err(failed)?.get(0) {
-        return Ok(());
+    session.prepared(AS_SHOWN).await.map_err(failed)?;
+    let lock = format!("SELECT FROM {} LIMIT 0", relation.sql);
+    // In this order, in one go.
+    let (locked, shown) = futures::future::join(
+        session.client().batch_execute(&lock),
+        session.rows(AS_SHOWN, &[&relation.sql, &relation.oid]),
+    )
+    .await;
+    locked.map_err(failed)?;
+    match shown.map_err(failed)?.first() {
+        Some(row) if row.get(0) => Ok(()),
+        _ => Err(gone(table)),
     }
-    Err(gone(table))
 }
 
 fn gone(table: &SourceTableName) -> SourceError {

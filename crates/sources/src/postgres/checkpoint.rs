@@ -19,6 +19,9 @@ pub(super) struct Position {
     /// What the read showed, where the rows tell their transactions.
     pub(super) moment: Option<Moment>,
     pub(super) reading: Reading,
+    /// A digest of what was asked for, whatever the table was then.
+    #[serde(default)]
+    pub(super) asked: String,
     /// The transactions between the moment's `xmin` and `xmax` of which the read showed rows, as far
     /// as the table must not be read twice. `None` when that was not asked, or they were too many.
     pub(super) seen: Option<Vec<i64>>,
@@ -49,6 +52,30 @@ impl Reading {
             condition.update(format!("{}\n", line.sql));
         }
         Self { table: relation.oid, columns: short(digest), conditions: lasting.then(|| short(condition)) }
+    }
+}
+
+/// A digest of what a request asks for, its delta aside.
+pub(super) fn asked(request: &ReadRequest) -> String {
+    let plain = ReadRequest { delta: None, ..request.clone() };
+    short(Sha256::new().chain_update(format!("{plain:?}")))
+}
+
+impl Position {
+    /// That of a checkpoint, if it is one of PostgreSQL's.
+    pub(super) fn of(checkpoint: &Checkpoint) -> Option<Self> {
+        serde_json::from_str(&checkpoint.position).ok()
+    }
+
+    /// Whether the same is asked again at a moment at which all is as it was, the definitions of tables
+    /// and rights on them included: these change in transactions as well. A name without a schema may
+    /// lead elsewhere by a setting of the server.
+    pub(super) fn holds(&self, moment: &Moment, request: &ReadRequest) -> bool {
+        let same = |then: &Moment| then.precedes(moment) && moment.shows_the_same_as(then);
+        request.table.schema.is_some()
+            && self.moment.as_ref().is_some_and(same)
+            && self.reading.conditions.is_some()
+            && self.asked == asked(request)
     }
 }
 
@@ -87,6 +114,7 @@ impl Point<'_> {
         let position = Position {
             moment: tracked.then(|| self.moment.clone()),
             reading,
+            asked: asked(request),
             seen: if tracked && self.repeats_harm(request) { self.seen(client).await? } else { None },
         };
         let position = serde_json::to_string(&position)

@@ -1,13 +1,17 @@
-//! Binary values of PostgreSQL straight into Arrow builders.
+//! Binary values of PostgreSQL straight into Arrow columns, one column of many rows at a time.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
-    Float64Builder, Int16Builder, Int32Builder, Int64Builder, IntervalMonthDayNanoBuilder, StringBuilder,
-    Time64MicrosecondBuilder, TimestampMicrosecondBuilder, UInt32Builder,
+    ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, BooleanBufferBuilder, NullBufferBuilder,
+    PrimitiveArray, StringArray,
 };
-use arrow::datatypes::IntervalMonthDayNano;
+use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
+    IntervalMonthDayNano, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
+    UInt32Type,
+};
 
 use super::numeric::decimal;
 use super::types::Kind;
@@ -26,168 +30,245 @@ pub(super) enum Refusal {
     Malformed,
 }
 
-/// The builder of one column.
-pub(super) enum Column {
-    Bool(BooleanBuilder),
-    Int2(Int16Builder),
-    Int4(Int32Builder),
-    Int8(Int64Builder),
-    Oid(UInt32Builder),
-    Float4(Float32Builder),
-    Float8(Float64Builder),
-    Decimal(Decimal128Builder, u8, u8),
-    Text(StringBuilder),
-    Jsonb(StringBuilder),
-    Bytea(BinaryBuilder),
-    Date(Date32Builder),
-    Time(Time64MicrosecondBuilder),
-    Timestamp(TimestampMicrosecondBuilder),
-    Interval(IntervalMonthDayNanoBuilder),
-    Uuid(StringBuilder),
+/// The values of one column so far.
+pub(super) struct Column {
+    kind: Kind,
+    values: Values,
+    valid: NullBufferBuilder,
+}
+
+enum Values {
+    Bool(BooleanBufferBuilder),
+    Int2(Vec<i16>),
+    Int4(Vec<i32>),
+    Int8(Vec<i64>),
+    Oid(Vec<u32>),
+    Float4(Vec<f32>),
+    Float8(Vec<f64>),
+    Decimal(Vec<i128>),
+    /// Where each value begins, and the end of the last one.
+    Bytes(Vec<i32>, Vec<u8>),
+    Interval(Vec<IntervalMonthDayNano>),
 }
 
 impl Column {
     pub(super) fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Bool => Self::Bool(BooleanBuilder::new()),
-            Kind::Int2 => Self::Int2(Int16Builder::new()),
-            Kind::Int4 => Self::Int4(Int32Builder::new()),
-            Kind::Int8 => Self::Int8(Int64Builder::new()),
-            Kind::Oid => Self::Oid(UInt32Builder::new()),
-            Kind::Float4 => Self::Float4(Float32Builder::new()),
-            Kind::Float8 => Self::Float8(Float64Builder::new()),
-            Kind::Decimal { precision, scale } => Self::Decimal(
-                Decimal128Builder::new().with_data_type(Kind::Decimal { precision, scale }.arrow()),
-                precision,
-                scale,
-            ),
-            Kind::Text | Kind::Cast | Kind::Output | Kind::Money => Self::Text(StringBuilder::new()),
-            Kind::Jsonb => Self::Jsonb(StringBuilder::new()),
-            Kind::Bytea => Self::Bytea(BinaryBuilder::new()),
-            Kind::Date => Self::Date(Date32Builder::new()),
-            Kind::Time => Self::Time(Time64MicrosecondBuilder::new()),
-            Kind::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
-            Kind::Interval => Self::Interval(IntervalMonthDayNanoBuilder::new()),
-            Kind::Uuid => Self::Uuid(StringBuilder::new()),
-        }
-    }
-
-    /// Appends one value.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
-        match self {
-            Self::Bool(builder) => match bytes {
-                [flag] => builder.append_value(*flag != 0),
-                _ => return Err(Refusal::Malformed),
-            },
-            Self::Int2(builder) => builder.append_value(i16::from_be_bytes(fixed(bytes)?)),
-            Self::Int4(builder) => builder.append_value(i32::from_be_bytes(fixed(bytes)?)),
-            Self::Int8(builder) => builder.append_value(i64::from_be_bytes(fixed(bytes)?)),
-            Self::Oid(builder) => builder.append_value(u32::from_be_bytes(fixed(bytes)?)),
-            Self::Float4(builder) => builder.append_value(f32::from_be_bytes(fixed(bytes)?)),
-            Self::Float8(builder) => builder.append_value(f64::from_be_bytes(fixed(bytes)?)),
-            Self::Decimal(builder, precision, scale) => {
-                builder.append_value(decimal(bytes, *precision, *scale)?);
+        let values = match kind {
+            Kind::Bool => Values::Bool(BooleanBufferBuilder::new(0)),
+            Kind::Int2 => Values::Int2(Vec::new()),
+            Kind::Int4 | Kind::Date => Values::Int4(Vec::new()),
+            Kind::Int8 | Kind::Time | Kind::Timestamp => Values::Int8(Vec::new()),
+            Kind::Oid => Values::Oid(Vec::new()),
+            Kind::Float4 => Values::Float4(Vec::new()),
+            Kind::Float8 => Values::Float8(Vec::new()),
+            Kind::Decimal { .. } => Values::Decimal(Vec::new()),
+            Kind::Interval => Values::Interval(Vec::new()),
+            Kind::Text | Kind::Cast | Kind::Output | Kind::Money | Kind::Jsonb | Kind::Bytea | Kind::Uuid => {
+                Values::Bytes(vec![0], Vec::new())
             }
-            Self::Text(builder) => builder.append_value(text(bytes)?),
-            Self::Jsonb(builder) => match bytes {
-                [1, json @ ..] => builder.append_value(text(json)?),
-                _ => return Err(Refusal::Malformed),
-            },
-            Self::Bytea(builder) => builder.append_value(bytes),
-            Self::Date(builder) => builder.append_value(match i32::from_be_bytes(fixed(bytes)?) {
-                i32::MAX => i32::MAX,
-                i32::MIN => -i32::MAX,
-                days => days.checked_add(EPOCH_DAYS).filter(|days| *days < i32::MAX).ok_or_else(|| {
-                    Refusal::Value(written_date(days), "the warehouse's dates end before it")
-                })?,
-            }),
-            Self::Time(builder) => builder.append_value(i64::from_be_bytes(fixed(bytes)?)),
-            Self::Timestamp(builder) => builder.append_value(match i64::from_be_bytes(fixed(bytes)?) {
-                i64::MAX => i64::MAX,
-                i64::MIN => -i64::MAX,
-                micros => {
-                    micros.checked_add(EPOCH_MICROS).filter(|sum| *sum < i64::MAX).ok_or_else(|| {
-                        Refusal::Value(
-                            written_timestamp(micros),
-                            "the warehouse's timestamps end at 294247-01-10 04:00:54.775806",
-                        )
-                    })?
+        };
+        Self { kind, values, valid: NullBufferBuilder::new(0) }
+    }
+
+    /// One of the same kind, with no values.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.kind)
+    }
+
+    /// Appends the column's values of some rows, `None` for NULL.
+    pub(super) fn extend<'a>(
+        &mut self,
+        cells: impl Iterator<Item = Option<&'a [u8]>>,
+    ) -> Result<(), Refusal> {
+        let valid = &mut self.valid;
+        match (&mut self.values, self.kind) {
+            (Values::Bool(values), _) => {
+                for cell in cells {
+                    valid.append(cell.is_some());
+                    values.append(match cell {
+                        None => false,
+                        Some([flag]) => *flag != 0,
+                        Some(_) => return Err(Refusal::Malformed),
+                    });
                 }
-            }),
-            Self::Interval(builder) => builder.append_value(interval(bytes)?),
-            Self::Uuid(builder) => {
-                let mut digits = [0_u8; 32];
-                let raw: [u8; 16] = fixed(bytes)?;
-                hex::encode_to_slice(raw, &mut digits).map_err(|_| Refusal::Malformed)?;
-                let mut out = [b'-'; 36];
-                for (from, to) in [(0..8, 0), (8..12, 9), (12..16, 14), (16..20, 19), (20..32, 24)] {
-                    out[to..to + from.len()].copy_from_slice(&digits[from]);
+                Ok(())
+            }
+            (Values::Int2(values), _) => fixed(values, valid, cells, |bytes| Ok(i16::from_be_bytes(bytes))),
+            (Values::Int4(values), Kind::Date) => {
+                fixed(values, valid, cells, |bytes| date(i32::from_be_bytes(bytes)))
+            }
+            (Values::Int4(values), _) => fixed(values, valid, cells, |bytes| Ok(i32::from_be_bytes(bytes))),
+            (Values::Int8(values), Kind::Timestamp) => {
+                fixed(values, valid, cells, |bytes| timestamp(i64::from_be_bytes(bytes)))
+            }
+            (Values::Int8(values), _) => fixed(values, valid, cells, |bytes| Ok(i64::from_be_bytes(bytes))),
+            (Values::Oid(values), _) => fixed(values, valid, cells, |bytes| Ok(u32::from_be_bytes(bytes))),
+            (Values::Float4(values), _) => fixed(values, valid, cells, |bytes| Ok(f32::from_be_bytes(bytes))),
+            (Values::Float8(values), _) => fixed(values, valid, cells, |bytes| Ok(f64::from_be_bytes(bytes))),
+            (Values::Interval(values), _) => fixed(values, valid, cells, interval),
+            (Values::Decimal(values), Kind::Decimal { precision, scale }) => {
+                for cell in cells {
+                    valid.append(cell.is_some());
+                    values.push(match cell {
+                        None => 0,
+                        Some(bytes) => decimal(bytes, precision, scale)?,
+                    });
                 }
-                builder.append_value(text(&out)?);
+                Ok(())
+            }
+            (Values::Decimal(_), _) => Err(Refusal::Malformed),
+            (Values::Bytes(ends, values), kind) => {
+                for cell in cells {
+                    valid.append(cell.is_some());
+                    match (cell, kind) {
+                        (None, _) => {}
+                        // The version of the format, then the text.
+                        (Some([1, json @ ..]), Kind::Jsonb) => values.extend_from_slice(json),
+                        (Some(_), Kind::Jsonb) => return Err(Refusal::Malformed),
+                        (Some(bytes), Kind::Uuid) => values.extend_from_slice(&uuid(bytes)?),
+                        (Some(bytes), _) => values.extend_from_slice(bytes),
+                    }
+                    let end = i32::try_from(values.len()).map_err(|_| {
+                        let text = format!("a text of {} bytes", cell.map_or(0, <[u8]>::len));
+                        Refusal::Value(text, "it is too long to be kept")
+                    })?;
+                    ends.push(end);
+                }
+                Ok(())
             }
         }
-        Ok(())
     }
 
-    pub(super) fn append_null(&mut self) {
-        match self {
-            Self::Bool(builder) => builder.append_null(),
-            Self::Int2(builder) => builder.append_null(),
-            Self::Int4(builder) => builder.append_null(),
-            Self::Int8(builder) => builder.append_null(),
-            Self::Oid(builder) => builder.append_null(),
-            Self::Float4(builder) => builder.append_null(),
-            Self::Float8(builder) => builder.append_null(),
-            Self::Decimal(builder, ..) => builder.append_null(),
-            Self::Text(builder) | Self::Jsonb(builder) | Self::Uuid(builder) => builder.append_null(),
-            Self::Bytea(builder) => builder.append_null(),
-            Self::Date(builder) => builder.append_null(),
-            Self::Time(builder) => builder.append_null(),
-            Self::Timestamp(builder) => builder.append_null(),
-            Self::Interval(builder) => builder.append_null(),
+    /// The values so far; the column begins anew.
+    ///
+    /// # Errors
+    /// A text that is not UTF-8: texts are looked at here, all in one go.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, Refusal> {
+        let nulls = self.valid.finish();
+        Ok(match &mut self.values {
+            Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
+            Values::Int2(values) => primitive::<Int16Type>(values, nulls),
+            Values::Int4(values) if self.kind == Kind::Date => primitive::<Date32Type>(values, nulls),
+            Values::Int4(values) => primitive::<Int32Type>(values, nulls),
+            Values::Int8(values) if self.kind == Kind::Time => {
+                primitive::<Time64MicrosecondType>(values, nulls)
+            }
+            Values::Int8(values) if self.kind == Kind::Timestamp => {
+                primitive::<TimestampMicrosecondType>(values, nulls)
+            }
+            Values::Int8(values) => primitive::<Int64Type>(values, nulls),
+            Values::Oid(values) => primitive::<UInt32Type>(values, nulls),
+            Values::Float4(values) => primitive::<Float32Type>(values, nulls),
+            Values::Float8(values) => primitive::<Float64Type>(values, nulls),
+            Values::Interval(values) => primitive::<IntervalMonthDayNanoType>(values, nulls),
+            Values::Decimal(values) => {
+                let values = ScalarBuffer::from(taken(values));
+                let array = PrimitiveArray::<Decimal128Type>::new(values, nulls);
+                Arc::new(array.with_data_type(self.kind.arrow()))
+            }
+            Values::Bytes(ends, values) => {
+                let ends = std::mem::replace(ends, first_end(ends.len()));
+                let (ends, values) = (OffsetBuffer::new(ends.into()), Buffer::from_vec(taken(values)));
+                if self.kind.arrow() == DataType::Binary {
+                    Arc::new(BinaryArray::new(ends, values, nulls))
+                } else {
+                    match StringArray::try_new(ends.clone(), values.clone(), nulls) {
+                        Ok(texts) => Arc::new(texts),
+                        Err(_) => return Err(no_text(&ends, &values)),
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Takes the values out, and leaves room for as many.
+fn taken<T>(values: &mut Vec<T>) -> Vec<T> {
+    let room = values.len();
+    std::mem::replace(values, Vec::with_capacity(room))
+}
+
+fn first_end(room: usize) -> Vec<i32> {
+    let mut ends = Vec::with_capacity(room);
+    ends.push(0);
+    ends
+}
+
+fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<T::Native>, nulls: Option<NullBuffer>) -> ArrayRef {
+    Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::from(taken(values)), nulls))
+}
+
+/// Appends values of a fixed width.
+fn fixed<'a, T: Default, const N: usize>(
+    values: &mut Vec<T>,
+    valid: &mut NullBufferBuilder,
+    cells: impl Iterator<Item = Option<&'a [u8]>>,
+    read: impl Fn([u8; N]) -> Result<T, Refusal>,
+) -> Result<(), Refusal> {
+    for cell in cells {
+        valid.append(cell.is_some());
+        values.push(match cell {
+            None => T::default(),
+            Some(bytes) => read(bytes.try_into().map_err(|_| Refusal::Malformed)?)?,
+        });
+    }
+    Ok(())
+}
+
+/// Which of some texts is none.
+fn no_text(ends: &OffsetBuffer<i32>, values: &[u8]) -> Refusal {
+    let cells = ends.windows(2).map(|ends| &values[ends[0] as usize..ends[1] as usize]);
+    for cell in cells {
+        if std::str::from_utf8(cell).is_err() {
+            let shown: Vec<u8> = cell.iter().copied().take(60).collect();
+            return Refusal::Value(
+                format!("{:?}", String::from_utf8_lossy(&shown)),
+                "it is not valid UTF-8; mend it at the source, or leave the row or the column out",
+            );
         }
     }
+    Refusal::Malformed
+}
 
-    /// The values so far; the builder begins anew.
-    pub(super) fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Bool(builder) => Arc::new(builder.finish()),
-            Self::Int2(builder) => Arc::new(builder.finish()),
-            Self::Int4(builder) => Arc::new(builder.finish()),
-            Self::Int8(builder) => Arc::new(builder.finish()),
-            Self::Oid(builder) => Arc::new(builder.finish()),
-            Self::Float4(builder) => Arc::new(builder.finish()),
-            Self::Float8(builder) => Arc::new(builder.finish()),
-            Self::Decimal(builder, ..) => Arc::new(builder.finish()),
-            Self::Text(builder) | Self::Jsonb(builder) | Self::Uuid(builder) => Arc::new(builder.finish()),
-            Self::Bytea(builder) => Arc::new(builder.finish()),
-            Self::Date(builder) => Arc::new(builder.finish()),
-            Self::Time(builder) => Arc::new(builder.finish()),
-            Self::Timestamp(builder) => Arc::new(builder.finish()),
-            Self::Interval(builder) => Arc::new(builder.finish()),
-        }
+fn date(days: i32) -> Result<i32, Refusal> {
+    match days {
+        i32::MAX => Ok(i32::MAX),
+        i32::MIN => Ok(-i32::MAX),
+        days => days
+            .checked_add(EPOCH_DAYS)
+            .filter(|days| *days < i32::MAX)
+            .ok_or_else(|| Refusal::Value(written_date(days), "the warehouse's dates end before it")),
     }
 }
 
-fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Refusal> {
-    bytes.try_into().map_err(|_| Refusal::Malformed)
+fn timestamp(micros: i64) -> Result<i64, Refusal> {
+    match micros {
+        i64::MAX => Ok(i64::MAX),
+        i64::MIN => Ok(-i64::MAX),
+        micros => micros.checked_add(EPOCH_MICROS).filter(|sum| *sum < i64::MAX).ok_or_else(|| {
+            Refusal::Value(
+                written_timestamp(micros),
+                "the warehouse's timestamps end at 294247-01-10 04:00:54.775806",
+            )
+        }),
+    }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Refusal> {
-    std::str::from_utf8(bytes).map_err(|_| {
-        let shown: Vec<u8> = bytes.iter().copied().take(60).collect();
-        Refusal::Value(
-            format!("{:?}", String::from_utf8_lossy(&shown)),
-            "it is not valid UTF-8; mend it at the source, or leave the row or the column out",
-        )
-    })
+fn uuid(bytes: &[u8]) -> Result<[u8; 36], Refusal> {
+    let raw: [u8; 16] = bytes.try_into().map_err(|_| Refusal::Malformed)?;
+    let mut digits = [0_u8; 32];
+    hex::encode_to_slice(raw, &mut digits).map_err(|_| Refusal::Malformed)?;
+    let mut out = [b'-'; 36];
+    for (from, to) in [(0..8, 0), (8..12, 9), (12..16, 14), (16..20, 19), (20..32, 24)] {
+        out[to..to + from.len()].copy_from_slice(&digits[from]);
+    }
+    Ok(out)
 }
 
-fn interval(bytes: &[u8]) -> Result<IntervalMonthDayNano, Refusal> {
-    let raw: [u8; 16] = fixed(bytes)?;
-    let micros = i64::from_be_bytes(fixed(&raw[..8])?);
-    let days = i32::from_be_bytes(fixed(&raw[8..12])?);
-    let months = i32::from_be_bytes(fixed(&raw[12..])?);
+fn interval(raw: [u8; 16]) -> Result<IntervalMonthDayNano, Refusal> {
+    // Eight bytes of microseconds, four of days, four of months.
+    let raw = i128::from_be_bytes(raw);
+    let (micros, days, months) = ((raw >> 64) as i64, (raw >> 32) as i32, raw as i32);
     match (months, days, micros) {
         (i32::MAX, i32::MAX, i64::MAX) => return infinite("infinity"),
         (i32::MIN, i32::MIN, i64::MIN) => return infinite("-infinity"),
@@ -241,5 +322,15 @@ mod tests {
         assert_eq!(written_date(i32::MAX - 1), "5881610-07-10");
         assert_eq!(written_date(-730_121), "0001-12-30 BC");
         assert_eq!(written_timestamp(9_223_371_331_199_999_999), "294276-12-31 23:59:59.999999");
+    }
+
+    #[test]
+    fn a_text_that_is_none_is_named_wherever_its_bytes_were_cut() {
+        // Two halves of one letter are UTF-8 together, and neither is by itself.
+        let mut column = Column::new(Kind::Text);
+        let (head, tail) = "é".as_bytes().split_at(1);
+        column.extend([Some(&b"good"[..]), None, Some(head), Some(tail)].into_iter()).unwrap();
+        let refusal = column.finish().unwrap_err();
+        assert!(matches!(&refusal, Refusal::Value(value, _) if value == "\"\u{fffd}\""), "{refusal:?}");
     }
 }

@@ -73,8 +73,7 @@ pub(super) async fn plan(
         }
         None => None,
     };
-    let since: Option<Position> = serde_json::from_str(&delta.since.position).ok();
-    let since = since.filter(|since| since.reading.table == reading.table);
+    let since = Position::of(&delta.since).filter(|since| since.reading.table == reading.table);
     let moment = point.moment;
     let earlier = since.as_ref().and_then(|since| since.moment.as_ref()).filter(|then| then.precedes(moment));
     let earlier = earlier.filter(|_| point.relation.history == History::Tracked);

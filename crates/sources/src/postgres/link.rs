@@ -1,24 +1,26 @@
-//! Connections: how one is made, and that a statement on it ends when nobody waits for it any more.
+//! The way to a database: how a connection is made, or found that was used before.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use forebay_core::connection::{PostgresqlConfig, SslMode};
 use forebay_core::source::{SourceError, SourceErrorKind};
+use futures::future::BoxFuture;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
-use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::pulse::Backend;
+use super::session::Session;
+use super::shared::Shared;
 use super::{fault, tls};
 
 /// The first version whose catalogue has all that is asked of it.
 const OLDEST_VERSION: u32 = 120_000;
 
 /// How long each step of connecting may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Values are written so that they read back as they were; no limit of the server ends a long read;
 /// a server that can looks whether the client is still there. A database without an encoding sends
@@ -37,21 +39,56 @@ const SESSION: &str = "SELECT pg_catalog.current_setting('server_version_num'), 
 /// The way to one database.
 #[derive(Clone)]
 pub(super) struct Link {
-    config: Arc<PostgresqlConfig>,
+    shared: Arc<Shared>,
 }
 
 impl Link {
-    pub(super) fn new(config: PostgresqlConfig) -> Self {
-        Self { config: Arc::new(config) }
+    /// `connections` is the most that read at a time, over all jobs of this process.
+    pub(super) fn new(config: PostgresqlConfig, connections: usize) -> Self {
+        Self { shared: Shared::of(config, connections) }
     }
 
     pub(super) fn config(&self) -> &PostgresqlConfig {
-        &self.config
+        self.shared.config()
+    }
+
+    /// The most that read at a time.
+    pub(super) fn connections(&self) -> usize {
+        self.shared.connections()
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Begins work on a connection that was used before, or on a new one. Work that finds its connection
+    /// gone is begun anew: it must do no harm twice.
+    pub(super) async fn begin<T>(
+        &self,
+        work: impl for<'s> Fn(&'s Session) -> BoxFuture<'s, Result<T, SourceError>>,
+    ) -> Result<(Session, T), SourceError> {
+        while let Some(session) = self.shared.idle() {
+            match timeout(PATIENCE, work(&session)).await {
+                Ok(Ok(done)) => return Ok((session, done)),
+                Ok(Err(error)) if error.kind != SourceErrorKind::Unreachable => return Err(error),
+                // The server was restarted, or the way to it was closed.
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        let session = self.session().await?;
+        let done = work(&session).await?;
+        Ok((session, done))
+    }
+
+    /// Waits until one connection more may read.
+    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.shared.reading).acquire_owned().await.ok()
     }
 
     /// Opens a connection with our session settings.
     pub(super) async fn session(&self) -> Result<Session, SourceError> {
-        let config = &*self.config;
+        let config = self.config();
         let late = |step: &str, remedy: &str| {
             SourceError::new(
                 SourceErrorKind::Unreachable,
@@ -101,7 +138,17 @@ impl Link {
         let token = client.cancel_token();
         let backend = Backend { process: String::new(), server: String::new() };
         let runtime = Handle::current();
-        let mut session = Session { client, token, tls, connection, runtime, backend, resting: false };
+        let mut session = Session {
+            client,
+            token,
+            tls,
+            connection,
+            runtime,
+            backend,
+            version: 0,
+            statements: Mutex::default(),
+            resting: false,
+        };
         let said = timeout(PATIENCE, session.client.simple_query(SESSION))
             .await
             .map_err(|_| late("Session settings", "Try again"))?
@@ -116,7 +163,8 @@ impl Link {
                     OLDEST_VERSION / 10_000
                 ),
             )),
-            _ => {
+            found => {
+                session.version = found.unwrap_or(OLDEST_VERSION);
                 session.backend = serving(&said);
                 Ok(session)
             }
@@ -178,57 +226,5 @@ where
 {
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a PostgreSQL connection ended");
-    }
-}
-
-/// A connection. Dropped while a statement runs, it asks the server to end the statement and then
-/// closes the socket.
-pub(super) struct Session {
-    client: Client,
-    token: CancelToken,
-    tls: Option<MakeRustlsConnect>,
-    connection: AbortHandle,
-    runtime: Handle,
-    backend: Backend,
-    /// Nothing runs: dropping the client says goodbye properly.
-    resting: bool,
-}
-
-impl Session {
-    pub(super) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// The process that serves it.
-    pub(super) fn backend(&self) -> &Backend {
-        &self.backend
-    }
-
-    /// Says that all statements have ended.
-    pub(super) fn rest(&mut self) {
-        self.resting = true;
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if self.resting {
-            return;
-        }
-        let (token, tls, connection) = (self.token.clone(), self.tls.take(), self.connection.clone());
-        self.runtime.spawn(async move {
-            let cancel = async {
-                match tls {
-                    Some(tls) => token.cancel_query(tls).await,
-                    None => token.cancel_query(NoTls).await,
-                }
-            };
-            match timeout(PATIENCE, cancel).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
-                Err(_) => tracing::debug!("a statement could not be cancelled in time"),
-            }
-            connection.abort();
-        });
     }
 }

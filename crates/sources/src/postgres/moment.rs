@@ -1,11 +1,11 @@
 //! The moment that a snapshot shows.
 
-use forebay_core::connection::PostgresqlConfig;
-use forebay_core::source::SourceError;
+use forebay_core::source::{SourceError, SourceErrorKind};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::Client;
+use tokio_postgres::Row;
 
 use super::fault;
+use super::session::Session;
 
 /// What a snapshot shows: everything that committed before transaction `xmin`, nothing from `xmax`
 /// on, and some of what lies between (PostgreSQL's own 64-bit transaction ids).
@@ -66,27 +66,39 @@ const MOMENT: &str = "SELECT pg_catalog.pg_export_snapshot(), \
         (SELECT oid::text FROM pg_catalog.pg_database WHERE datname = current_database()) \
     FROM (SELECT pg_catalog.txid_current_snapshot() AS snapshot) now";
 
-/// Begins a transaction, exports its snapshot and says what moment it shows.
-pub(super) async fn open(
-    client: &Client,
-    config: &PostgresqlConfig,
-) -> Result<(Moment, String), SourceError> {
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Begins a transaction, exports its snapshot and says what moment it shows: one round trip on a
+/// connection that was asked before. A server that hides its identity is known by its address.
+pub(super) async fn open(session: &Session, address: String) -> Result<(Moment, String), SourceError> {
     let failed = |error| fault::query("opening a snapshot", error);
-    let oldest = client.query_one(OLDEST, &[]).await.map_err(failed)?.get(0);
-    // A server that hides its identity is known by its address.
-    let cluster = match client.query_one(CLUSTER, &[]).await {
-        Ok(row) => row.get(0),
-        Err(_) => format!("{}:{}", config.host, config.port),
-    };
-    let timeline = match client.query_one(TIMELINE, &[]).await {
-        Ok(row) => row.get(0),
-        Err(_) => String::new(),
-    };
-    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.map_err(failed)?;
-    let row = client.query_one(MOMENT, &[]).await.map_err(failed)?;
-    let database: String = row.get(3);
+    // Prepared first: what is asked below must come in this order.
+    for sql in [OLDEST, CLUSTER, TIMELINE, BEGIN, MOMENT] {
+        session.prepared(sql).await.map_err(failed)?;
+    }
+    let (oldest, cluster, timeline, begun, moment) = futures::future::join5(
+        session.rows(OLDEST, &[]),
+        session.rows(CLUSTER, &[]),
+        session.rows(TIMELINE, &[]),
+        session.rows(BEGIN, &[]),
+        session.rows(MOMENT, &[]),
+    )
+    .await;
+    begun.map_err(failed)?;
+    let (oldest, moment) = (one(oldest.map_err(failed)?)?, one(moment.map_err(failed)?)?);
+    let text = |rows: Result<Vec<Row>, _>| rows.ok().and_then(|rows| rows.first().map(|row| row.get(0)));
+    let cluster: String = text(cluster).unwrap_or(address);
+    let timeline: String = text(timeline).unwrap_or_default();
+    let database: String = moment.get(3);
     let database = format!("{cluster}/{timeline}/{database}");
-    Ok((Moment { database, xmin: row.get(1), xmax: row.get(2), oldest }, row.get(0)))
+    let shown = Moment { database, xmin: moment.get(1), xmax: moment.get(2), oldest: oldest.get(0) };
+    Ok((shown, moment.get(0)))
+}
+
+fn one(rows: Vec<Row>) -> Result<Row, SourceError> {
+    let none =
+        || SourceError::new(SourceErrorKind::Unreachable, "PostgreSQL did not say what its snapshot shows");
+    rows.into_iter().next().ok_or_else(none)
 }
 
 #[cfg(test)]

@@ -10,6 +10,53 @@ const fn power(exponent: u32) -> i128 {
 
 /// A numeric as an integer of `scale` decimal places, exactly or not at all.
 pub(super) fn decimal(bytes: &[u8], precision: u8, scale: u8) -> Result<i128, Refusal> {
+    match short(bytes, precision, scale) {
+        Some(value) => Ok(i128::from(value)),
+        None => any(bytes, precision, scale),
+    }
+}
+
+/// Most numbers: no more digits than 64 bits hold, before and after they are scaled. `None` says
+/// nothing about the number.
+fn short(bytes: &[u8], precision: u8, scale: u8) -> Option<i64> {
+    let (head, digits) = bytes.split_first_chunk::<8>()?;
+    let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+    let (count, weight, sign) = (i32::from(word(0)), i32::from(word(2).cast_signed()), word(4));
+    if count > 4 || digits.len() != usize::from(word(0)) * 2 || sign & !NEGATIVE != 0 {
+        return None;
+    }
+    let mut sum = 0_u64;
+    for pair in digits.chunks_exact(2) {
+        sum = sum * 10_000 + u64::from(u16::from_be_bytes([pair[0], pair[1]]));
+    }
+    // In units of 10^-scale: the last digit stands for 10^(4 (weight - count + 1)).
+    let value = match 4 * (weight - count + 1) + i32::from(scale) {
+        0 => sum,
+        -1 if sum.is_multiple_of(10) => sum / 10,
+        -2 if sum.is_multiple_of(100) => sum / 100,
+        -3 if sum.is_multiple_of(1000) => sum / 1000,
+        up @ 1..=18 => sum.checked_mul(POWERS[up.unsigned_abs() as usize])?,
+        _ => return None,
+    };
+    if value >= *POWERS.get(usize::from(precision)).unwrap_or(&POWERS[18]) {
+        return None;
+    }
+    let value = value.cast_signed();
+    Some(if sign == NEGATIVE { -value } else { value })
+}
+
+/// The powers of ten of 64 bits.
+const POWERS: [u64; 19] = {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
+fn any(bytes: &[u8], precision: u8, scale: u8) -> Result<i128, Refusal> {
     let (head, digits) = bytes.split_at_checked(8).ok_or(Refusal::Malformed)?;
     let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
     let (count, weight, sign) = (usize::from(word(0)), word(2).cast_signed(), word(4));
@@ -108,6 +155,7 @@ mod tests {
     fn decimals_are_exact() {
         let check = |bytes: Vec<u8>, precision, scale, expected: Option<i128>| {
             assert_eq!(decimal(&bytes, precision, scale).ok(), expected);
+            assert_eq!(any(&bytes, precision, scale).ok(), expected);
         };
         check(numeric(0, 0, &[]), 10, 2, Some(0));
         check(numeric(0, 0, &[12, 3400]), 10, 2, Some(1234));

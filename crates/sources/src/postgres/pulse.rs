@@ -14,7 +14,8 @@ use futures::FutureExt;
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
 
-use super::link::{Link, Session};
+use super::link::Link;
+use super::session::Session;
 
 /// How long the second connection may take for its question.
 const PATIENCE: Duration = Duration::from_secs(10);

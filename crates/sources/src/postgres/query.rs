@@ -60,8 +60,13 @@ pub(super) fn selection<'a>(
 }
 
 impl Selection<'_> {
-    /// The statement for the rows that meet a condition, too.
+    /// The statement that sends the rows that meet a condition, too.
     pub(super) fn copy(&self, condition: Option<&str>) -> String {
+        format!("COPY ({}) TO STDOUT (FORMAT binary)", self.select(condition))
+    }
+
+    /// The query for the rows that meet a condition, too.
+    pub(super) fn select(&self, condition: Option<&str>) -> String {
         let expressions: Vec<String> =
             self.columns.iter().map(|column| column.kind.expression(&column.name.quoted())).collect();
         let mut sql = format!("SELECT {} FROM {}", expressions.join(", "), self.relation.sql);
@@ -72,7 +77,7 @@ impl Selection<'_> {
             sql.push_str(" WHERE ");
             sql.push_str(&conditions.join(" AND "));
         }
-        format!("COPY ({sql}) TO STDOUT (FORMAT binary)")
+        sql
     }
 
     /// Columns that the choice of all leaves out.

@@ -63,7 +63,7 @@ impl Place {
 }
 
 fn open(path: &Path) -> Box<dyn Source> {
-    forebay_sources::open(&ConnectionConfig::Files(FilesConfig { path: path.to_owned() })).unwrap()
+    forebay_sources::open(&ConnectionConfig::Files(FilesConfig { path: path.to_owned() }), 2).unwrap()
 }
 
 /// How a fixture lays out a table.

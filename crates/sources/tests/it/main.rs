@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "in the helpers of tests too, a failure is the test's")]
 
 mod files;
+mod mariadb_server;
+mod mysql;
 mod postgres;
 mod postgres_server;
 mod reading;

@@ -127,7 +127,7 @@ fn config(database: &Database, ssl_mode: SslMode) -> PostgresqlConfig {
 }
 
 fn opened(config: PostgresqlConfig) -> Box<dyn Source> {
-    forebay_sources::open(&ConnectionConfig::Postgresql(config)).expect("settings that describe a source")
+    forebay_sources::open(&ConnectionConfig::Postgresql(config), 4).expect("settings that describe a source")
 }
 
 fn source(database: &Database) -> Box<dyn Source> {

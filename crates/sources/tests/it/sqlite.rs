@@ -58,7 +58,7 @@ impl Database {
 }
 
 fn open(path: &Path) -> Box<dyn Source> {
-    forebay_sources::open(&ConnectionConfig::Sqlite(SqliteConfig { path: path.to_owned() })).unwrap()
+    forebay_sources::open(&ConnectionConfig::Sqlite(SqliteConfig { path: path.to_owned() }), 2).unwrap()
 }
 
 #[async_trait]

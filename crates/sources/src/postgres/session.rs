@@ -1,0 +1,118 @@
+//! A connection: a statement on it ends when nobody waits for it any more, and one on which all went well
+//! is used again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{CancelToken, Client, NoTls, Row, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::link::{Link, PATIENCE};
+use super::pulse::Backend;
+
+/// A connection. Dropped while a statement runs, it asks the server to end the statement and then
+/// closes the socket.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) token: CancelToken,
+    pub(super) tls: Option<MakeRustlsConnect>,
+    pub(super) connection: AbortHandle,
+    pub(super) runtime: Handle,
+    pub(super) backend: Backend,
+    /// As `server_version_num`.
+    pub(super) version: u32,
+    /// Statements that were prepared on it, by their text.
+    pub(super) statements: Mutex<HashMap<&'static str, Statement>>,
+    /// Nothing runs: dropping the client says goodbye properly.
+    pub(super) resting: bool,
+}
+
+impl Session {
+    /// The rows of a statement that is asked often: it is prepared once. Several that were prepared are
+    /// asked in one go when their futures are polled together, and answered in the order of their polls.
+    pub(super) async fn rows(
+        &self,
+        sql: &'static str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.prepared(sql).await?;
+        self.client.query(&statement, parameters).await
+    }
+
+    /// A statement, prepared now or before.
+    pub(super) async fn prepared(&self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
+        let known = self.lock().get(sql).cloned();
+        if let Some(statement) = known {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.lock().insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<&'static str, Statement>> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        !self.client.is_closed()
+    }
+
+    /// As `server_version_num`.
+    pub(super) fn version(&self) -> u32 {
+        self.version
+    }
+
+    /// Ends the transaction, and keeps the connection for whoever needs one next. Nothing waits for it.
+    pub(super) fn give_back(mut self, link: &Link) {
+        let shared = Arc::clone(link.shared());
+        let runtime = self.runtime.clone();
+        drop(runtime.spawn(async move {
+            if self.client.batch_execute("ROLLBACK").await.is_ok() {
+                self.resting = true;
+                shared.keep(self);
+            }
+        }));
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The process that serves it.
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Says that all statements have ended.
+    pub(super) fn rest(&mut self) {
+        self.resting = true;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.resting {
+            return;
+        }
+        let (token, tls, connection) = (self.token.clone(), self.tls.take(), self.connection.clone());
+        self.runtime.spawn(async move {
+            let cancel = async {
+                match tls {
+                    Some(tls) => token.cancel_query(tls).await,
+                    None => token.cancel_query(NoTls).await,
+                }
+            };
+            match timeout(PATIENCE, cancel).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
+                Err(_) => tracing::debug!("a statement could not be cancelled in time"),
+            }
+            connection.abort();
+        });
+    }
+}
