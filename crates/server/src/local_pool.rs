@@ -129,10 +129,10 @@ impl PoolPlane for LocalPool {
     }
 
     async fn check(&self, config: &ConnectionConfig) -> Result<(), SourceError> {
-        forebay_sources::open(config)?.check().await
+        forebay_sources::open(config, 1)?.check().await
     }
 
     async fn discover(&self, config: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
-        forebay_sources::open(config)?.discover().await
+        forebay_sources::open(config, 1)?.discover().await
     }
 }

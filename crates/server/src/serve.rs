@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::ServiceExt;
 use axum::extract::Request;
+use axum::serve::ListenerExt;
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_engine::{Engine, FirstKey, Settings};
 use forebay_store::Store;
@@ -200,6 +201,9 @@ impl Server {
         let Self { stop, mut dispatcher, keeper, mut scheduler, listener, opened, .. } = self;
         let service = crate::api::router(opened.engine.clone());
         let service = ServiceExt::<Request>::into_make_service(service);
+        // An event is sent when it happens, and not together with the next one or when the client has confirmed
+        // the last; a connection that does not take the wish is served all the same.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         // Not the graceful kind: a client that follows an execution would hold the server up.
         let mut serving = std::pin::pin!(axum::serve(listener, service).into_future());
         tokio::select! {

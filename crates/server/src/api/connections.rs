@@ -48,14 +48,14 @@ pub(crate) struct ConnectionView {
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum ConfigurationView {
-    Postgresql(PostgresqlView),
+    Database(DatabaseView),
     Path(PathView),
 }
 
-/// A PostgreSQL database.
+/// A database of a PostgreSQL, MySQL or MariaDB server.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct PostgresqlView {
+pub(crate) struct DatabaseView {
     host: String,
     port: u16,
     database: String,
@@ -73,7 +73,14 @@ impl From<&ConnectionConfig> for ConfigurationView {
     fn from(config: &ConnectionConfig) -> Self {
         let path = |path: &FilePath| Self::Path(PathView { path: path.to_string_lossy().into_owned() });
         match config {
-            ConnectionConfig::Postgresql(config) => Self::Postgresql(PostgresqlView {
+            ConnectionConfig::Postgresql(config) => Self::Database(DatabaseView {
+                host: config.host.clone(),
+                port: config.port,
+                database: config.database.clone(),
+                user: config.user.clone(),
+                ssl_mode: config.ssl_mode.into(),
+            }),
+            ConnectionConfig::Mysql(config) => Self::Database(DatabaseView {
                 host: config.host.clone(),
                 port: config.port,
                 database: config.database.clone(),

@@ -19,7 +19,7 @@ pub(crate) enum Command {
         pool: DataPoolId,
         #[arg(long)]
         name: String,
-        /// POSTGRESQL, SQLITE or FILES.
+        /// POSTGRESQL, MYSQL (MariaDB, too), SQLITE or FILES.
         #[arg(long = "type")]
         kind: String,
         /// The settings as a JSON object, such as {"path": "/data/erp.db"}.

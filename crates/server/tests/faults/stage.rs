@@ -260,7 +260,8 @@ impl Stage {
         let folder = self.pool_folder();
         let staging = "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE '%staging%'";
         let sessions = "SELECT state || ' ' || query FROM pg_stat_activity \
-                        WHERE datname = current_database() AND application_name = 'forebay'";
+                        WHERE datname = current_database() AND application_name = 'forebay' \
+                            AND state <> 'idle'"; // One that is idle waits to be used again.
         Leftovers {
             staging_tables: lines(&self.pool, None, staging).await,
             unfinished_models: unfinished_models(&folder),

@@ -326,7 +326,12 @@ async fn tables_that_were_loaded_before_a_kill_are_not_read_again() {
     let mut server = Server::start_with(&["--tables-at-a-time", "1"]);
     let admin = server.admin();
     let source = slow_source().await;
-    source.execute("CREATE TABLE early (id integer PRIMARY KEY); INSERT INTO early VALUES (1), (2)").await;
+    // The bigger one is begun first.
+    source
+        .execute(
+            "CREATE TABLE early (id integer PRIMARY KEY); INSERT INTO early SELECT generate_series(1, 20000)",
+        )
+        .await;
     let pool = Pool::create(&admin).await;
     let connection = pool.connection("Source", "POSTGRESQL", &source.configuration()).await;
     let job = pool.job(Some(&connection)).await;
@@ -347,8 +352,8 @@ async fn tables_that_were_loaded_before_a_kill_are_not_read_again() {
     server.restart();
     let run = finished(&admin, &execution).await.succeeded();
     assert_eq!(run.receipt("early"), loaded.receipt("early"));
-    assert_eq!((run.count("early", "rowsAfter"), run.count("slow", "rowsAfter")), (2, 1000));
-    assert_eq!(pool.value(Some(&connection), "SELECT count(*)::INTEGER FROM early").await, 2);
+    assert_eq!((run.count("early", "rowsAfter"), run.count("slow", "rowsAfter")), (20_000, 1000));
+    assert_eq!(pool.value(Some(&connection), "SELECT count(*)::INTEGER FROM early").await, 20_000);
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ mod documented;
 mod execution;
 mod gate;
 mod late_commits;
+#[path = "../../../sources/tests/it/mariadb_server.rs"]
+mod mariadb_server;
+mod mysql;
 mod operations;
 mod permissions;
 mod pool;

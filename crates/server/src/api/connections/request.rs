@@ -1,8 +1,8 @@
 //! What a client says of a data connection.
 
 use forebay_core::connection::{
-    ConnectionConfig, DataConnection, FilesConfig, HashAlgorithm, PostgresqlConfig, SqliteConfig,
-    SslMode as Mode,
+    ConnectionConfig, DataConnection, FilesConfig, HashAlgorithm, MysqlConfig, PostgresqlConfig,
+    SqliteConfig, SslMode as Mode,
 };
 use forebay_core::error::{Error, Result};
 use forebay_core::secret::Secret;
@@ -18,6 +18,8 @@ use crate::api::words::{AnonymizationAlgorithm, SslMode};
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum ConnectionType {
     Postgresql,
+    /// MariaDB, too.
+    Mysql,
     Sqlite,
     Files,
 }
@@ -26,6 +28,7 @@ impl From<&ConnectionConfig> for ConnectionType {
     fn from(config: &ConnectionConfig) -> Self {
         match config {
             ConnectionConfig::Postgresql(_) => Self::Postgresql,
+            ConnectionConfig::Mysql(_) => Self::Mysql,
             ConnectionConfig::Sqlite(_) => Self::Sqlite,
             ConnectionConfig::Files(_) => Self::Files,
         }
@@ -50,7 +53,7 @@ pub(crate) struct ConnectionRequest {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfigurationRequest {
     host: Option<String>,
-    /// 5432 when null.
+    /// When null, 5432 for PostgreSQL and 3306 for MySQL.
     port: Option<u16>,
     database: Option<String>,
     user: Option<String>,
@@ -89,10 +92,28 @@ impl ConnectionRequest {
         let config = match kind {
             Some(ConnectionType::Postgresql) => {
                 let kept = match kept {
-                    Some(ConnectionConfig::Postgresql(kept)) => Some(kept),
-                    Some(ConnectionConfig::Sqlite(_) | ConnectionConfig::Files(_)) | None => None,
+                    Some(ConnectionConfig::Postgresql(kept)) => Some(kept.clone().into()),
+                    Some(_) | None => None,
                 };
-                ConnectionConfig::Postgresql(given.into_postgresql(kept)?)
+                let Database { host, port, database, user, password, ssl_mode } =
+                    given.into_database(5432, kept)?;
+                ConnectionConfig::Postgresql(PostgresqlConfig {
+                    host,
+                    port,
+                    database,
+                    user,
+                    password,
+                    ssl_mode,
+                })
+            }
+            Some(ConnectionType::Mysql) => {
+                let kept = match kept {
+                    Some(ConnectionConfig::Mysql(kept)) => Some(kept.clone().into()),
+                    Some(_) | None => None,
+                };
+                let Database { host, port, database, user, password, ssl_mode } =
+                    given.into_database(3306, kept)?;
+                ConnectionConfig::Mysql(MysqlConfig { host, port, database, user, password, ssl_mode })
             }
             Some(ConnectionType::Sqlite) => {
                 let path = match (given.path, kept) {
@@ -108,18 +129,48 @@ impl ConnectionRequest {
                 };
                 ConnectionConfig::Files(FilesConfig { path })
             }
-            None => return Err(Error::invalid("type", "is missing; it must be POSTGRESQL, SQLITE or FILES")),
+            None => {
+                return Err(Error::invalid(
+                    "type",
+                    "is missing; it must be POSTGRESQL, MYSQL, SQLITE or FILES",
+                ));
+            }
         };
         Ok(NewConnection { name, config, algorithm })
+    }
+}
+
+/// How a database on a server is reached, of whatever system.
+struct Database {
+    host: String,
+    port: u16,
+    database: String,
+    user: String,
+    password: Secret,
+    ssl_mode: Mode,
+}
+
+impl From<PostgresqlConfig> for Database {
+    fn from(config: PostgresqlConfig) -> Self {
+        let PostgresqlConfig { host, port, database, user, password, ssl_mode } = config;
+        Self { host, port, database, user, password, ssl_mode }
+    }
+}
+
+impl From<MysqlConfig> for Database {
+    fn from(config: MysqlConfig) -> Self {
+        let MysqlConfig { host, port, database, user, password, ssl_mode } = config;
+        Self { host, port, database, user, password, ssl_mode }
     }
 }
 
 impl ConfigurationRequest {
     /// A password is kept only for the same host, port and user, so that nobody can send it
     /// somewhere else.
-    fn into_postgresql(self, kept: Option<&PostgresqlConfig>) -> Result<PostgresqlConfig> {
+    fn into_database(self, usual_port: u16, kept: Option<Database>) -> Result<Database> {
+        let kept = kept.as_ref();
         let host = needed("configuration.host", self.host.or(kept.map(|kept| kept.host.clone())))?;
-        let port = self.port.or(kept.map(|kept| kept.port)).unwrap_or(5432);
+        let port = self.port.or(kept.map(|kept| kept.port)).unwrap_or(usual_port);
         let user = needed("configuration.user", self.user.or(kept.map(|kept| kept.user.clone())))?;
         let password = match (self.password, kept) {
             (Some(password), _) => Secret::new(password),
@@ -133,7 +184,7 @@ impl ConfigurationRequest {
             (None, None) => Secret::default(),
         };
         let database = self.database.or(kept.map(|kept| kept.database.clone()));
-        Ok(PostgresqlConfig {
+        Ok(Database {
             host,
             port,
             database: needed("configuration.database", database)?,
@@ -170,6 +221,20 @@ mod tests {
             pseudonymisation: Pseudonymisation { algorithm: new.algorithm, salt: Secret::default() },
             created_at: Timestamp::from_millis(0),
         }
+    }
+
+    #[test]
+    fn the_usual_port_is_the_system_s() {
+        let configuration = json!({"host": "db", "database": "erp", "user": "reader", "password": "secret"});
+        let body = json!({"name": "ERP", "type": "MYSQL", "configuration": configuration});
+        let kept = saved(read(body, None).unwrap());
+        let ConnectionConfig::Mysql(config) = &kept.config else { panic!("the type that was asked for") };
+        assert_eq!((config.port, config.ssl_mode), (3306, Mode::Disable));
+        let changed = read(json!({"configuration": {"sslMode": "require"}}), Some(&kept)).unwrap();
+        let ConnectionConfig::Mysql(config) = changed.config else { panic!("the type is kept") };
+        assert_eq!((config.password.expose(), config.ssl_mode), ("secret", Mode::Require));
+        // What another system was told is not told to this one.
+        assert!(read(json!({"type": "MYSQL"}), Some(&postgresql())).is_err());
     }
 
     fn postgresql() -> DataConnection {

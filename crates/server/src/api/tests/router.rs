@@ -130,7 +130,7 @@ impl Api {
             drain: std::time::Duration::ZERO,
             tables_at_a_time: 1,
         };
-        let store = Store::in_memory().await.unwrap();
+        let store = Store::temporary().await.unwrap();
         let engine = Engine::new(store, Arc::new(NoPlane), Arc::new(Noon), Arc::new(NoDisk), settings);
         let key = engine.first_start().await.unwrap().unwrap().secret.expose().to_owned();
         Self { engine, key }
