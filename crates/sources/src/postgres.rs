@@ -14,7 +14,7 @@ use delta::Plan;
 use link::Link;
 use moment::Moment;
 use pulse::Pulse;
-use read::{Reader, View};
+use read::View;
 use session::Session;
 use split::Parts;
 
@@ -34,7 +34,6 @@ mod read;
 mod session;
 mod shared;
 mod split;
-mod tls;
 mod types;
 
 /// One PostgreSQL database.
@@ -67,6 +66,7 @@ impl Source for Postgres {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, SourceError> {
+        self.link.settled().await;
         let address = format!("{}:{}", self.link.config().host, self.link.config().port);
         let open = self.link.begin(|session| Box::pin(moment::open(session, address.clone())));
         let (session, (moment, exported)) = open.await?;
@@ -107,7 +107,7 @@ impl Snapshot for Exported {
             return Ok(TableReader::Unchanged);
         }
         let reader = self.view.reader().await?;
-        let pulse = Pulse::of(&self.view.link, &reader.session);
+        let pulse = Pulse::of(&self.view.link, &reader);
         let doing = format!("opening table {}", request.table);
         pulse.watch(&doing, self.open(reader, request)).await?
     }
@@ -115,8 +115,8 @@ impl Snapshot for Exported {
 
 impl Exported {
     /// Opens one table on a connection of its own.
-    async fn open(&self, reader: Reader, request: &ReadRequest) -> Result<TableReader, SourceError> {
-        let session = &reader.session;
+    async fn open(&self, reader: Session, request: &ReadRequest) -> Result<TableReader, SourceError> {
+        let session = &reader;
         let relation = catalog::describe(session, &request.table).await?;
         let cursor = delta::cursor(request, &relation)?;
         let selection = query::selection(request, &relation)?;

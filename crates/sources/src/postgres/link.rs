@@ -10,11 +10,13 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::fault;
 use super::pulse::Backend;
 use super::session::Session;
 use super::shared::Shared;
-use super::{fault, tls};
+use crate::tls;
 
 /// The first version whose catalogue has all that is asked of it.
 const OLDEST_VERSION: u32 = 120_000;
@@ -80,6 +82,14 @@ impl Link {
         Ok((session, done))
     }
 
+    /// Waits, for a while, until statements that were asked to end have ended: what comes next must not run
+    /// beside what it replaces.
+    pub(super) async fn settled(&self) {
+        let mut ending = self.shared.ending().subscribe();
+        // What does not end now is left to the server.
+        drop(timeout(PATIENCE, ending.wait_for(|ending| *ending == 0)).await);
+    }
+
     /// Waits until one connection more may read.
     pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         // It is never closed.
@@ -95,7 +105,7 @@ impl Link {
                 format!("{step}: {}:{} did not answer within 10 seconds. {remedy}", config.host, config.port),
             )
         };
-        let tls = tls::connector(config.ssl_mode)?;
+        let tls = tls::client(config.ssl_mode)?.map(MakeRustlsConnect::new);
         timeout(PATIENCE, resolve(config))
             .await
             .map_err(|_| late("Name lookup", "Check the host name and the name server"))??;
@@ -139,7 +149,9 @@ impl Link {
         let backend = Backend { process: String::new(), server: String::new() };
         let runtime = Handle::current();
         let mut session = Session {
-            client,
+            client: Arc::new(client),
+            ending: self.shared.ending(),
+            permit: None,
             token,
             tls,
             connection,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use forebay_core::source::{SourceError, SourceErrorKind};
 use futures::stream::BoxStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::copy::{Decoder, Unwanted};
@@ -25,22 +25,17 @@ pub(super) struct View {
     pub(super) open: watch::Receiver<()>,
 }
 
-/// A connection that sees the snapshot, and may read.
-pub(super) struct Reader {
-    pub(super) session: Session,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
 impl View {
     /// Waits until a connection more may read, and lets it see the snapshot.
-    pub(super) async fn reader(&self) -> Result<Reader, SourceError> {
+    pub(super) async fn reader(&self) -> Result<Session, SourceError> {
         let permit = self.link.permit().await;
         let begin = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {}",
             query::literal(&self.exported)
         );
-        let (session, ()) = self.link.begin(|session| Box::pin(join(session, begin.clone()))).await?;
-        Ok(Reader { session, permit })
+        let (mut session, ()) = self.link.begin(|session| Box::pin(join(session, begin.clone()))).await?;
+        session.permit = permit;
+        Ok(session)
     }
 }
 
@@ -51,14 +46,6 @@ async fn join(session: &Session, begin: String) -> Result<(), SourceError> {
         // Unknown only because its owner is gone.
         SourceError { kind: SourceErrorKind::Unreachable, ..fault::query(text, error) }
     })
-}
-
-impl Reader {
-    /// Ends its transaction. It may read something else then.
-    pub(super) fn give_back(self, link: &Link) {
-        self.session.give_back(link);
-        drop(self.permit);
-    }
 }
 
 /// The statements that nobody has begun, one for each part.
@@ -72,13 +59,13 @@ fn next(left: &Left) -> Option<String> {
 /// away. The first statement runs on return: what is wrong with it is told before any row.
 pub(super) async fn batches(
     view: &View,
-    reader: Reader,
+    reader: Session,
     decoder: Decoder,
     mut statements: VecDeque<String>,
 ) -> Result<BoxStream<'static, Batch>, SourceError> {
     let doing = format!("reading table {}", decoder.table());
     let first = statements.pop_front().unwrap_or_default();
-    let copy = reader.session.client().copy_out(&first).await.map_err(|error| fault::query(&doing, error))?;
+    let copy = reader.client().copy_out(&first).await.map_err(|error| fault::query(&doing, error))?;
     let left = Arc::new(Mutex::new(statements));
     let view = view.clone();
     Ok(stream::lazy(move |sender| {
@@ -105,7 +92,7 @@ pub(super) async fn batches(
 /// Reads all parts, on this connection and on others as they become free.
 async fn all(
     view: &View,
-    reader: Reader,
+    reader: Session,
     copy: tokio_postgres::CopyOutStream,
     decoder: Decoder,
     left: Left,
@@ -153,20 +140,20 @@ async fn help(
 /// Reads parts on one connection until none is left.
 async fn read(
     view: &View,
-    reader: Reader,
+    reader: Session,
     mut copy: Option<tokio_postgres::CopyOutStream>,
     mut decoder: Decoder,
     left: &Left,
     sender: &mpsc::Sender<Batch>,
 ) -> Result<(), SourceError> {
-    let pulse = Pulse::of(&view.link, &reader.session);
+    let pulse = Pulse::of(&view.link, &reader);
     let doing = format!("reading table {}", decoder.table());
     loop {
         let stream = match copy.take() {
             Some(stream) => stream,
             None => {
                 let Some(statement) = next(left) else { break };
-                let copied = reader.session.client().copy_out(&statement).await;
+                let copied = reader.client().copy_out(&statement).await;
                 copied.map_err(|error| fault::query(&doing, error))?
             }
         };

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
@@ -17,7 +18,11 @@ use super::pulse::Backend;
 /// A connection. Dropped while a statement runs, it asks the server to end the statement and then
 /// closes the socket.
 pub(super) struct Session {
-    pub(super) client: Client,
+    pub(super) client: Arc<Client>,
+    /// Counts the connections whose statement is being ended.
+    pub(super) ending: watch::Sender<usize>,
+    /// Whether it may read: given back when its statement has ended, and not before.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
     pub(super) token: CancelToken,
     pub(super) tls: Option<MakeRustlsConnect>,
     pub(super) connection: AbortHandle,
@@ -73,6 +78,7 @@ impl Session {
         let runtime = self.runtime.clone();
         drop(runtime.spawn(async move {
             if self.client.batch_execute("ROLLBACK").await.is_ok() {
+                self.permit = None;
                 self.resting = true;
                 shared.keep(self);
             }
@@ -100,19 +106,40 @@ impl Drop for Session {
             return;
         }
         let (token, tls, connection) = (self.token.clone(), self.tls.take(), self.connection.clone());
+        let (client, permit) = (Arc::clone(&self.client), self.permit.take());
+        let ending = Ending::begin(self.ending.clone());
         self.runtime.spawn(async move {
-            let cancel = async {
+            let end = async {
                 match tls {
-                    Some(tls) => token.cancel_query(tls).await,
-                    None => token.cancel_query(NoTls).await,
+                    Some(tls) => token.cancel_query(tls).await?,
+                    None => token.cancel_query(NoTls).await?,
                 }
+                // Answered when the statement before it is over.
+                client.simple_query("").await
             };
-            match timeout(PATIENCE, cancel).await {
-                Ok(Ok(())) => {}
+            match timeout(PATIENCE, end).await {
+                Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::debug!(%error, "a statement could not be cancelled"),
                 Err(_) => tracing::debug!("a statement could not be cancelled in time"),
             }
             connection.abort();
+            drop((ending, permit));
         });
+    }
+}
+
+/// A connection whose statement is being ended.
+struct Ending(watch::Sender<usize>);
+
+impl Ending {
+    fn begin(count: watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use forebay_core::connection::PostgresqlConfig;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::session::Session;
 
@@ -19,6 +19,8 @@ pub(super) struct Shared {
     /// One permit for each connection that reads.
     pub(super) reading: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
+    /// How many connections have a statement that was asked to end.
+    ending: watch::Sender<usize>,
 }
 
 struct Idle {
@@ -48,6 +50,7 @@ impl Shared {
             connections,
             reading: Arc::new(Semaphore::new(connections.max(1))),
             idle: Mutex::default(),
+            ending: watch::Sender::new(0),
         });
         known.push(Arc::downgrade(&shared));
         shared
@@ -55,6 +58,10 @@ impl Shared {
 
     pub(super) fn config(&self) -> &PostgresqlConfig {
         &self.config
+    }
+
+    pub(super) fn ending(&self) -> watch::Sender<usize> {
+        self.ending.clone()
     }
 
     pub(super) fn connections(&self) -> usize {

@@ -99,3 +99,28 @@ async fn a_change_whose_author_panics_is_undone_and_the_next_ones_go_on() {
     store.create_data_pool(&new_pool()).await.unwrap();
     assert_eq!(store.data_pools().await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn when_the_disk_takes_no_more_all_of_a_transaction_are_told_so_and_nothing_of_it_is_there() {
+    let store = Store::temporary().await.unwrap();
+    let limit = async |pages: i64| {
+        let sql = format!("pragma max_page_count = {pages}");
+        store.transact(|connection| connection.execute_batch(&sql).map_err(db::error)).await.unwrap();
+    };
+    // Less than there are: the file may not grow at all.
+    limit(1).await;
+    let long = "x".repeat(3_000);
+    let pools: Vec<DataPool> =
+        (0..50).map(|_| DataPool { description: Some(long.clone()), ..new_pool() }).collect();
+    let done = together(&store, pools.iter().map(|pool| store.create_data_pool(pool)).collect()).await;
+    assert!(done.iter().any(|one| matches!(one, Err(Error::InsufficientStorage { .. }))), "{done:?}");
+    let kept = done.iter().filter(|one| one.is_ok()).count();
+    assert_eq!(
+        store.data_pools().await.unwrap().len(),
+        kept,
+        "what was acknowledged is there, and nothing else"
+    );
+    limit(1 << 20).await;
+    store.create_data_pool(&new_pool()).await.unwrap();
+    assert_eq!(store.data_pools().await.unwrap().len(), kept + 1);
+}
