@@ -85,7 +85,7 @@ impl Link {
     /// Waits, for a while, until statements that were asked to end have ended: what comes next must not run
     /// beside what it replaces.
     pub(super) async fn settled(&self) {
-        let mut ending = self.shared.ending().subscribe();
+        let mut ending = self.shared.ending.subscribe();
         // What does not end now is left to the server.
         drop(timeout(PATIENCE, ending.wait_for(|ending| *ending == 0)).await);
     }
@@ -150,7 +150,7 @@ impl Link {
         let runtime = Handle::current();
         let mut session = Session {
             client: Arc::new(client),
-            ending: self.shared.ending(),
+            shared: Arc::downgrade(&self.shared),
             permit: None,
             token,
             tls,

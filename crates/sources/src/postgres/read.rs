@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forebay_core::source::{SourceError, SourceErrorKind};
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -13,7 +14,8 @@ use super::fault;
 use super::link::Link;
 use super::pulse::Pulse;
 use super::query;
-use super::session::Session;
+use super::session::{Ending, Session};
+use super::shared::Shared;
 use crate::stream::{self, Batch};
 
 /// What sees an exported snapshot.
@@ -55,6 +57,23 @@ fn next(left: &Left) -> Option<String> {
     left.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
 }
 
+/// What a reader that goes away before the end leaves behind: its connections are being ended from that
+/// moment on, and not only when their tasks have seen it.
+struct Abandoned {
+    left: Until,
+    shared: Arc<Shared>,
+}
+
+/// Held by every task that reads the table.
+type Until = Arc<Mutex<Option<Ending>>>;
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Ending::begin(Arc::clone(&self.shared)));
+    }
+}
+
 /// Starts to read, and goes on as fast as batches are taken, until whoever takes them or the snapshot goes
 /// away. The first statement runs on return: what is wrong with it is told before any row.
 pub(super) async fn batches(
@@ -68,8 +87,12 @@ pub(super) async fn batches(
     let copy = reader.client().copy_out(&first).await.map_err(|error| fault::query(&doing, error))?;
     let left = Arc::new(Mutex::new(statements));
     let view = view.clone();
-    Ok(stream::lazy(move |sender| {
+    let until = Until::default();
+    let abandoned = Abandoned { left: Arc::clone(&until), shared: Arc::clone(view.link.shared()) };
+    let batches = stream::lazy(move |sender| {
         tokio::spawn(async move {
+            // Let go of when all below is gone.
+            let until = until;
             let outcome = {
                 let mut open = view.open.clone();
                 tokio::select! {
@@ -78,7 +101,7 @@ pub(super) async fn batches(
                         SourceErrorKind::Unreachable,
                         format!("The snapshot was closed while {doing}"),
                     )),
-                    outcome = all(&view, reader, copy, decoder, left, &sender) => outcome,
+                    outcome = all(&view, reader, copy, decoder, left, (&sender, &until)) => outcome,
                 }
             };
             if let Err(error) = outcome {
@@ -86,7 +109,13 @@ pub(super) async fn batches(
                 drop(sender.send(Err(error)).await);
             }
         })
-    }))
+    });
+    let batches = batches.map(move |batch| {
+        // It goes when the stream goes.
+        let _ = &abandoned;
+        batch
+    });
+    Ok(batches.boxed())
 }
 
 /// Reads all parts, on this connection and on others as they become free.
@@ -96,14 +125,18 @@ async fn all(
     copy: tokio_postgres::CopyOutStream,
     decoder: Decoder,
     left: Left,
-    sender: &mpsc::Sender<Batch>,
+    (sender, until): (&mpsc::Sender<Batch>, &Until),
 ) -> Result<(), SourceError> {
     let mut helpers = JoinSet::new();
     let parts = left.lock().unwrap_or_else(PoisonError::into_inner).len();
     for _ in 0..parts.min(view.link.connections().saturating_sub(1)) {
         let (view, left, sender, decoder) =
             (view.clone(), Arc::clone(&left), sender.clone(), decoder.another());
-        helpers.spawn(async move { help(&view, decoder, &left, &sender).await });
+        let until = Arc::clone(until);
+        helpers.spawn(async move {
+            let _until = until;
+            help(&view, decoder, &left, &sender).await
+        });
     }
     let mut main = std::pin::pin!(read(view, reader, Some(copy), decoder, &left, sender));
     let mut ended = false;

@@ -2,10 +2,10 @@
 //! is used again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
@@ -14,13 +14,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::link::{Link, PATIENCE};
 use super::pulse::Backend;
+use super::shared::Shared;
 
 /// A connection. Dropped while a statement runs, it asks the server to end the statement and then
 /// closes the socket.
 pub(super) struct Session {
     pub(super) client: Arc<Client>,
-    /// Counts the connections whose statement is being ended.
-    pub(super) ending: watch::Sender<usize>,
+    /// What it is one of; it may be idle there.
+    pub(super) shared: Weak<Shared>,
     /// Whether it may read: given back when its statement has ended, and not before.
     pub(super) permit: Option<OwnedSemaphorePermit>,
     pub(super) token: CancelToken,
@@ -107,7 +108,7 @@ impl Drop for Session {
         }
         let (token, tls, connection) = (self.token.clone(), self.tls.take(), self.connection.clone());
         let (client, permit) = (Arc::clone(&self.client), self.permit.take());
-        let ending = Ending::begin(self.ending.clone());
+        let ending = self.shared.upgrade().map(Ending::begin);
         self.runtime.spawn(async move {
             let end = async {
                 match tls {
@@ -128,18 +129,18 @@ impl Drop for Session {
     }
 }
 
-/// A connection whose statement is being ended.
-struct Ending(watch::Sender<usize>);
+/// A statement that is being ended. Until it is over, all that work on the database know of it.
+pub(super) struct Ending(Arc<Shared>);
 
 impl Ending {
-    fn begin(count: watch::Sender<usize>) -> Self {
-        count.send_modify(|count| *count += 1);
-        Self(count)
+    pub(super) fn begin(shared: Arc<Shared>) -> Self {
+        shared.ending.send_modify(|count| *count += 1);
+        Self(shared)
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        self.0.ending.send_modify(|count| *count -= 1);
     }
 }

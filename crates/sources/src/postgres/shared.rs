@@ -19,8 +19,8 @@ pub(super) struct Shared {
     /// One permit for each connection that reads.
     pub(super) reading: Arc<Semaphore>,
     idle: Mutex<Vec<Idle>>,
-    /// How many connections have a statement that was asked to end.
-    ending: watch::Sender<usize>,
+    /// How many statements are being ended.
+    pub(super) ending: watch::Sender<usize>,
 }
 
 struct Idle {
@@ -60,10 +60,6 @@ impl Shared {
         &self.config
     }
 
-    pub(super) fn ending(&self) -> watch::Sender<usize> {
-        self.ending.clone()
-    }
-
     pub(super) fn connections(&self) -> usize {
         self.connections.max(1)
     }
@@ -71,8 +67,9 @@ impl Shared {
     /// A connection that waited, if one is still there. The one that waited least is the first.
     pub(super) fn idle(&self) -> Option<Session> {
         let mut idle = lock(&self.idle);
-        while let Some(last) = idle.pop() {
+        while let Some(mut last) = idle.pop() {
             if last.session.is_open() && last.since.elapsed() < KEPT {
+                last.session.resting = false;
                 return Some(last.session);
             }
         }

@@ -134,6 +134,37 @@ async fn a_reader_that_goes_away_ends_its_statement_at_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_on_a_connection_that_was_used_before_ends_with_its_reader() {
+    let place = Place::new("streams_used").await;
+    place.run("CREATE TABLE t (id int)").await;
+    place.run(ENDLESS).await;
+    let snapshot = place.source.snapshot().await.expect("a snapshot");
+    super::read(&*snapshot, &whole("t")).await.expect("the table");
+    drop(snapshot);
+    // Both connections wait to be used again.
+    sessions(&place, "state <> 'idle'", 0).await;
+    let used = place.say(KEPT).await;
+    assert_eq!(used.split(',').count(), 2, "{used}");
+    let snapshot = place.source.snapshot().await.expect("a snapshot");
+    let mut reader = rows(&*snapshot, "endless").await;
+    assert!(reader.batches.next().await.expect("a batch").is_ok());
+    assert_eq!(place.say(KEPT).await, used, "no connection is new");
+    drop(reader);
+    drop(snapshot);
+    // The next snapshot comes when what was read before it is over.
+    let next = place.source.snapshot().await.expect("a snapshot");
+    assert_eq!(place.sql.query_one(READING, &[]).await.expect("an answer").get::<_, i64>(0), 0);
+    drop(next);
+}
+
+const READING: &str = "SELECT count(*) FROM pg_stat_activity \
+    WHERE datname = current_database() AND state = 'active' AND query LIKE 'COPY%'";
+
+/// The processes that serve the source.
+const KEPT: &str = "SELECT string_agg(pid::text, ',' ORDER BY pid) FROM pg_stat_activity \
+    WHERE datname = current_database() AND application_name = 'forebay'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_that_goes_away_ends_its_readers() {
     let place = Place::new("streams_snapshot").await;
     place.run(ENDLESS).await;
