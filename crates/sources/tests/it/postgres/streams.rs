@@ -4,11 +4,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use forebay_core::source::{SourceError, SourceErrorKind, TableReader, TableRows};
+use forebay_core::extraction::ColumnChoice;
+use forebay_core::source::{ReadRequest, SourceError, SourceErrorKind, TableReader, TableRows};
 use futures::{StreamExt, TryStreamExt};
 use tokio::time::{sleep, timeout};
 
-use super::{Place, run, whole};
+use super::{Place, name, run, whole};
 use crate::postgres_server::{PostgresServer, Setup};
 
 /// How long anything here may take before it counts as hanging.
@@ -82,6 +83,34 @@ async fn all_tables_of_a_snapshot_show_one_moment() {
     }
     stop.send(()).expect("a writer that runs");
     assert!(writer.await.expect("the writer's end") > 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_big_table_is_read_in_parts_that_hold_every_row_once() {
+    let place = Place::new("streams_parts").await;
+    // Two rows in a block, and more than two parts.
+    place
+        .run(
+            "CREATE TABLE big (id int, pad text); ALTER TABLE big ALTER pad SET STORAGE PLAIN; \
+             INSERT INTO big SELECT id, repeat('x', 3000) FROM generate_series(1, 20000) AS id; ANALYZE big",
+        )
+        .await;
+    let snapshot = place.source.snapshot().await.expect("a snapshot");
+    // What moves to new blocks, goes and comes after the snapshot is not seen to.
+    place
+        .run("UPDATE big SET pad = 'y' WHERE id % 2 = 0; DELETE FROM big WHERE id % 7 = 0; INSERT INTO big VALUES (0, '')")
+        .await;
+    let ids = |filters: &[&str]| ReadRequest {
+        columns: ColumnChoice::Only(vec![name("id")]),
+        filters: filters.iter().map(|filter| (*filter).to_owned()).collect(),
+        ..whole("big")
+    };
+    for (filters, expected) in [(&[][..], 1..=20_000), (&["id > 5000"], 5_001..=20_000)] {
+        let read = super::read(&*snapshot, &ids(filters)).await.expect("the table");
+        let mut found: Vec<i32> = read.sorted().iter().map(|id| id.parse().expect("a number")).collect();
+        found.sort_unstable();
+        assert!(found.into_iter().eq(expected), "{filters:?}: each row once");
+    }
 }
 
 #[tokio::test]
