@@ -11,6 +11,7 @@ mod filter;
 mod iso;
 mod mysql;
 mod postgres;
+mod socket;
 mod sqlite;
 mod stream;
 mod tls;

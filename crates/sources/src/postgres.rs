@@ -34,7 +34,10 @@ mod read;
 mod session;
 mod shared;
 mod split;
+mod tap;
 mod types;
+mod way;
+mod window;
 
 /// One PostgreSQL database.
 pub(crate) struct Postgres {
@@ -59,9 +62,8 @@ impl Source for Postgres {
     }
 
     async fn discover(&self) -> Result<Vec<SourceTable>, SourceError> {
-        let mut session = self.link.session().await?;
-        let tables = discover::tables(session.client()).await?;
-        session.rest();
+        let (session, tables) = self.link.begin(|session| Box::pin(discover::tables(session))).await?;
+        session.give_back(&self.link);
         Ok(tables)
     }
 
@@ -127,21 +129,21 @@ impl Exported {
         }
 
         let point = Point { moment: &self.moment, relation: &relation, cursor };
-        let (condition, extent, mut notes) =
-            match delta::plan(session.client(), request, point, &reading).await? {
-                Plan::Unchanged => {
-                    reader.give_back(&self.view.link);
-                    return Ok(TableReader::Unchanged);
-                }
-                Plan::Read { condition, extent, notes } => (condition, extent, notes),
-            };
-        notes.extend(selection.note(request));
-        let checkpoint = point.checkpoint(session.client(), request, reading).await?;
-        let parts = match &condition {
-            None => Parts::of(session, &relation, &selection).await?,
-            Some(_) => Parts::whole(),
+        let (conditions, extent, mut notes) = match delta::plan(session, request, point, &reading).await? {
+            Plan::Unchanged => {
+                reader.give_back(&self.view.link);
+                return Ok(TableReader::Unchanged);
+            }
+            Plan::Read { conditions, extent, notes } => (conditions, extent, notes),
         };
-        let statements = parts.map(|part| selection.copy(part.as_deref().or(condition.as_deref())));
+        notes.extend(selection.note(request));
+        let checkpoint = point.checkpoint(session, request, reading).await?;
+        let statements = if conditions.is_empty() {
+            let parts = Parts::of(session, &relation, &selection).await?;
+            parts.map(|part| selection.copy(part.as_deref()))
+        } else {
+            [selection.copy_each(&conditions)].into()
+        };
         let decoder = Decoder::new(request.table.to_string(), &selection.columns);
         let schema = decoder.schema();
         let batches = read::batches(&self.view, reader, decoder, statements).await?;

@@ -7,10 +7,10 @@ use futures::stream::{self, BoxStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The most rows of a batch: half a row group of the warehouse.
-pub(crate) const BATCH_ROWS: usize = 61_440;
+/// The most rows of a batch: a quarter of a row group of the warehouse.
+pub(crate) const BATCH_ROWS: usize = 30_720;
 /// The bytes after which a batch is full.
-pub(crate) const BATCH_BYTES: usize = 16 << 20;
+pub(crate) const BATCH_BYTES: usize = 8 << 20;
 
 pub(crate) type Batch = Result<RecordBatch, SourceError>;
 

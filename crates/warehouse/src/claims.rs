@@ -7,7 +7,7 @@
 //! open in this process alone, so those in memory are the same.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use duckdb::{Connection, params};
@@ -19,26 +19,38 @@ use crate::error::{failed, internal};
 use crate::names::OWN_SCHEMA;
 use crate::session::Halt;
 
-/// How long a waiter sleeps before it looks again whether its turn has come.
+/// How long a waiter sleeps before it looks whether the stop was asked for. Its turn wakes it.
 const AGAIN: Duration = Duration::from_millis(5);
 
 /// Who may show something, one at a time.
 #[derive(Default)]
-pub(crate) struct Shows(Mutex<HashMap<DataJobId, u64>>);
+pub(crate) struct Shows {
+    fence: Mutex<Fence>,
+    free: Condvar,
+}
+
+#[derive(Default)]
+struct Fence {
+    /// As the pool's file has it.
+    newest: HashMap<DataJobId, u64>,
+    /// Somebody has the turn.
+    taken: bool,
+}
 
 /// The turn: nothing else is shown while it is held.
-pub(crate) struct Turn<'a>(MutexGuard<'a, HashMap<DataJobId, u64>>);
+pub(crate) struct Turn<'a>(&'a Shows);
 
 impl Shows {
     /// Reads what the file says, before anything works on it.
     pub(crate) fn read(&self, connection: &Connection) -> Result<(), WarehouseError> {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut statement =
             connection.prepare(&format!("SELECT job, number FROM {OWN_SCHEMA}.claims")).map_err(failed)?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)));
+        let mut fence = self.fence();
         for (job, number) in rows.and_then(Iterator::collect::<duckdb::Result<Vec<_>>>).map_err(failed)? {
             let job = job.parse().map_err(|_| internal("a claim in the pool's file names no data job"))?;
-            let known = newest.entry(job).or_default();
+            // A file that was opened again after damage may have forgotten what this process has not.
+            let known = fence.newest.entry(job).or_default();
             *known = number.max(*known);
         }
         Ok(())
@@ -49,15 +61,15 @@ impl Shows {
     /// # Errors
     /// `Canceled` when the stop is asked for first.
     pub(crate) fn turn(&self, halt: &Halt) -> Result<Turn<'_>, WarehouseError> {
-        loop {
-            match self.0.try_lock() {
-                Ok(guard) => return Ok(Turn(guard)),
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(Turn(poisoned.into_inner())),
-                Err(TryLockError::WouldBlock) => {}
+        let mut fence = self.fence();
+        while fence.taken {
+            fence = self.free.wait_timeout(fence, AGAIN).unwrap_or_else(PoisonError::into_inner).0;
+            if fence.taken {
+                halt.check()?;
             }
-            halt.check()?;
-            std::thread::sleep(AGAIN);
         }
+        fence.taken = true;
+        Ok(Turn(self))
     }
 
     /// The turn to show something under a claim.
@@ -66,35 +78,64 @@ impl Shows {
     /// `Stale` when a newer claim has taken over; `Canceled` when the stop is asked for first.
     pub(crate) fn turn_of(&self, claim: Claim, halt: &Halt) -> Result<Turn<'_>, WarehouseError> {
         let turn = self.turn(halt)?;
-        turn.check(claim)?;
+        self.check(claim)?;
         Ok(turn)
     }
 
-    /// The turn for what must be done whether the stop was asked for or not.
-    pub(crate) fn turn_in_any_case(&self) -> Turn<'_> {
-        Turn(self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Turn<'_> {
-    fn check(&self, claim: Claim) -> Result<(), WarehouseError> {
-        match self.0.get(&claim.job) {
+    /// Whether a claim may show something, as far as nobody takes over: to begin nothing in vain.
+    ///
+    /// # Errors
+    /// `Stale` when a newer claim has taken over.
+    pub(crate) fn check(&self, claim: Claim) -> Result<(), WarehouseError> {
+        match self.fence().newest.get(&claim.job) {
             Some(newest) if *newest == claim.number => Ok(()),
             Some(newest) if *newest > claim.number => Err(WarehouseError::stale(claim, *newest)),
             _ => Err(internal("a run wants to show rows and has not taken its data job over")),
         }
     }
 
-    /// Lets a claim work for its job.
-    pub(crate) fn take_over(mut self, connection: &Connection, claim: Claim) -> Result<(), WarehouseError> {
-        match self.0.get(&claim.job) {
-            Some(newest) if *newest > claim.number => return Err(WarehouseError::stale(claim, *newest)),
-            Some(newest) if *newest == claim.number => return Ok(()),
-            _ => {}
+    /// The turn for what must be done whether the stop was asked for or not.
+    pub(crate) fn turn_in_any_case(&self) -> Turn<'_> {
+        let mut fence = self.fence();
+        while fence.taken {
+            fence = self.free.wait(fence).unwrap_or_else(PoisonError::into_inner);
         }
-        let write = format!("INSERT OR REPLACE INTO {OWN_SCHEMA}.claims VALUES (?, ?)");
-        connection.execute(&write, params![claim.job.to_string(), claim.number]).map_err(failed)?;
-        self.0.insert(claim.job, claim.number);
+        fence.taken = true;
+        Turn(self)
+    }
+
+    fn fence(&self) -> MutexGuard<'_, Fence> {
+        self.fence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.fence().taken = false;
+        // All of them: one that gives up must not be the only one that was told.
+        self.0.free.notify_all();
+    }
+}
+
+impl Turn<'_> {
+    /// Lets a claim work for its job. `connection` keeps what it writes prepared: of a short job, planning it anew
+    /// was a third of the work.
+    pub(crate) fn take_over(self, connection: &Connection, claim: Claim) -> Result<(), WarehouseError> {
+        let known = self.0.fence().newest.get(&claim.job).copied();
+        match known {
+            Some(newest) if newest > claim.number => return Err(WarehouseError::stale(claim, newest)),
+            Some(newest) if newest == claim.number => return Ok(()),
+            Some(_) | None => {}
+        }
+        let write = |sql: &str| {
+            let mut write = connection.prepare_cached(sql).map_err(failed)?;
+            write.execute(params![claim.job.to_string(), claim.number]).map_err(failed)
+        };
+        let update = format!("UPDATE {OWN_SCHEMA}.claims SET number = $2 WHERE job = $1");
+        if known.is_none() || write(&update)? == 0 {
+            write(&format!("INSERT INTO {OWN_SCHEMA}.claims VALUES ($1, $2)"))?;
+        }
+        self.0.fence().newest.insert(claim.job, claim.number);
         Ok(())
     }
 }

@@ -26,6 +26,8 @@ const EXPECTED: [(&str, &str); 11] = [
 
 /// Whether rows are written, and read without ORDER BY, in the order in which they came.
 const ORDER: &str = "preserve_insertion_order";
+/// The most memory of the engine, as the engine itself calls it.
+const MEMORY: &str = "max_memory";
 
 /// Lets a connection write the rows of one statement on several threads. Only for connections of loads:
 /// DuckDB 2.0.0 was seen to hand out the rows of a query with ORDER BY in another order under it.
@@ -33,11 +35,19 @@ pub(crate) fn forget_order(connection: &Connection) -> Result<(), WarehouseError
     connection.execute_batch(&format!("SET SESSION {ORDER} = false")).map_err(failed)
 }
 
+/// The most memory of an engine, in bytes; what is kept beyond it is let go of.
+///
+/// # Errors
+/// When more than that is in use.
+pub(crate) fn set_memory(connection: &Connection, bytes: u64) -> Result<(), WarehouseError> {
+    connection.execute_batch(&format!("SET GLOBAL {MEMORY} = '{bytes}B'")).map_err(failed)
+}
+
 /// What is set before the engine is opened.
 pub(crate) fn config(limits: &Limits, temp: &Path) -> duckdb::Result<Config> {
     Config::default()
         .threads(i64::try_from(limits.threads).unwrap_or(1).max(1))?
-        .with("memory_limit", format!("{}B", limits.memory_bytes))?
+        .with(MEMORY, format!("{}B", limits.memory_bytes))?
         .with("temp_directory", temp.to_string_lossy())?
         .with("max_temp_directory_size", format!("{}B", limits.temp_bytes))?
         .with("autoinstall_known_extensions", "false")?
@@ -52,12 +62,13 @@ pub(crate) fn config(limits: &Limits, temp: &Path) -> duckdb::Result<Config> {
 /// # Errors
 /// `Internal` when a setting reads back as something else.
 pub(crate) fn confine(root: &Connection, dir: &Path, temp: &Path) -> Result<(), WarehouseError> {
-    // One setting stays open, for loads; the guard keeps users from it as from every other.
+    // Two settings stay open, for loads; the guard keeps users from them as from every other.
     root.execute_batch(&format!(
-        "SET enable_external_access = false; SET allowed_configs = ['{ORDER}']; SET lock_configuration = true"
+        "SET enable_external_access = false; SET allowed_configs = ['{ORDER}', '{MEMORY}']; \
+         SET lock_configuration = true"
     ))
     .map_err(failed)?;
-    only(root, "allowed_configs", &[ORDER.to_owned()])?;
+    only(root, "allowed_configs", &[ORDER.to_owned(), MEMORY.to_owned()])?;
     for (setting, expected) in EXPECTED {
         let value = read(root, setting)?;
         if value != expected {

@@ -118,7 +118,7 @@ impl DuckDb {
     pub(crate) fn test_take_over(&self, claim: Claim) {
         let instance = self.instance.try_lock().unwrap();
         let lease = instance.as_ref().unwrap().lease().unwrap();
-        self.shows.turn_in_any_case().take_over(&lease.connection, claim).unwrap();
+        lease.instance.take_over(self.shows.turn_in_any_case(), claim).unwrap();
     }
 
     #[cfg(test)]
@@ -148,8 +148,10 @@ impl Warehouse for DuckDb {
 
     async fn take_over(&self, claim: Claim) -> Result<(), WarehouseError> {
         let shows = Arc::clone(&self.shows);
-        let work = move |connection: &Connection, halt: &Halt| shows.turn(halt)?.take_over(connection, claim);
-        self.session().await?.run(&Stop::never(), work).await
+        let mut session = self.session().await?;
+        let instance = session.instance()?;
+        let work = move |_: &Connection, halt: &Halt| instance.take_over(shows.turn(halt)?, claim);
+        session.run(&Stop::never(), work).await
     }
 
     async fn begin(
@@ -162,10 +164,14 @@ impl Warehouse for DuckDb {
     }
 
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
+        let mut session = self.session().await?;
+        let asking = session.instance()?.memory.ask()?;
         let work = move |connection: &Connection, halt: &Halt| {
+            // Kept by the work itself: it goes on when whoever waits for it goes away.
+            let _asking = asking;
             crate::query::run(connection, halt, &query, crate::query::BYTES)
         };
-        self.session().await?.run(stop, work).await
+        session.run(stop, work).await
     }
 
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
@@ -181,11 +187,12 @@ impl Warehouse for DuckDb {
         let turn = turn.lock_owned().await;
         let dir = self.dir.join("models").join(model.model.to_string());
         let shows = Arc::clone(&self.shows);
-        self.session()
-            .await?
+        let mut session = self.session().await?;
+        let asking = session.instance()?.memory.ask()?;
+        session
             .run(stop, move |connection: &Connection, halt: &Halt| {
                 // Kept by the work itself: it goes on when whoever waits for it goes away.
-                let _turn = turn;
+                let (_turn, _asking) = (turn, asking);
                 crate::publish::run(connection, &dir, &model, halt, &shows)
             })
             .await

@@ -29,7 +29,7 @@ const VECTOR: usize = 2048;
 /// The rows of one row group, or of less.
 pub(crate) type Piece = Vec<RecordBatch>;
 
-/// Rows that statements may read until this is dropped, each from the first row on.
+/// Rows that one statement may read until this is dropped. What it has read is let go of at once.
 pub(crate) struct Feed {
     token: u64,
 }
@@ -38,7 +38,8 @@ pub(crate) struct Feed {
 struct Offered {
     /// The columns' names, and the types that the engine shall see.
     columns: SchemaRef,
-    pieces: Vec<Piece>,
+    rows: usize,
+    progress: Mutex<Progress>,
 }
 
 // Whoever knows a token may read its rows: tokens are hard to guess, and no SQL of a user may say the
@@ -54,7 +55,9 @@ impl Feed {
     /// integer that the engine keeps it as.
     pub(crate) fn new(columns: SchemaRef, pieces: Vec<Piece>) -> Self {
         let token = uuid::Uuid::new_v4().as_u64_pair().0;
-        lock(&OFFERED).insert(token, Arc::new(Offered { columns, pieces }));
+        let rows = pieces.iter().flatten().map(RecordBatch::num_rows).sum();
+        let progress = Mutex::new(Progress { free: pieces.into(), begun: HashMap::new() });
+        lock(&OFFERED).insert(token, Arc::new(Offered { columns, rows, progress }));
         Self { token }
     }
 
@@ -102,7 +105,7 @@ impl Progress {
 }
 
 impl VTab for RowsFunction {
-    type BindData = Mutex<Progress>;
+    type BindData = Arc<Offered>;
     type InitData = ();
 
     fn bind(bind: &BindInfo) -> Result<Self::BindData, Box<dyn Error>> {
@@ -111,9 +114,8 @@ impl VTab for RowsFunction {
         for field in offered.columns.fields() {
             bind.add_result_column(field.name(), to_duckdb_logical_type_for_field(field)?);
         }
-        let rows: usize = offered.pieces.iter().flatten().map(RecordBatch::num_rows).sum();
-        bind.set_cardinality(rows as u64, true);
-        Ok(Mutex::new(Progress { free: offered.pieces.iter().cloned().collect(), begun: HashMap::new() }))
+        bind.set_cardinality(offered.rows as u64, true);
+        Ok(offered)
     }
 
     fn init(init: &InitInfo) -> Result<Self::InitData, Box<dyn Error>> {
@@ -123,7 +125,7 @@ impl VTab for RowsFunction {
     }
 
     fn func(function: &TableFunctionInfo<Self>, output: &mut DataChunkHandle) -> Result<(), Box<dyn Error>> {
-        let vector = lock(function.get_bind_data()).next();
+        let vector = lock(&function.get_bind_data().progress).next();
         match vector {
             Some(rows) => record_batch_to_duckdb_data_chunk(&rows, output),
             None => {

@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use duckdb::Connection;
+use forebay_core::execution::Claim;
 use forebay_core::name::{Identifier, quote};
 use forebay_core::warehouse::{WarehouseError, WarehouseErrorKind};
 
-use crate::claims::Shows;
+use crate::claims::{Shows, Turn};
 use crate::confine::{config, confine};
 use crate::duckdb::Limits;
 use crate::error::{Shortage, failed, in_use, io, shortage};
+use crate::memory::Memory;
 use crate::names::{OWN_SCHEMA, STAGING, literal};
 use crate::recovery::FILE;
 
@@ -25,6 +27,9 @@ pub(crate) const TEMP: &str = "temp";
 pub(crate) struct Instance {
     // In this order: the file is closed before another may open it.
     root: Mutex<Connection>,
+    /// For the claims alone, so that it can keep prepared what they write.
+    claims: Mutex<Connection>,
+    pub(crate) memory: Arc<Memory>,
     /// For the backup to read. When any handle of the file is closed, the engine's lock on it is gone, so
     /// this one is closed last.
     pub(crate) file: File,
@@ -65,8 +70,10 @@ impl Instance {
         shows.read(&root)?;
         crate::publish::remove_leftovers(&dir)?;
         let limits = limits.clone();
-        let instance = Self { root: Mutex::new(root), file, only, limits, stopped: OnceLock::new() };
-        Ok(Arc::new(instance))
+        let claims = Mutex::new(root.try_clone().map_err(failed)?);
+        let memory = Memory::new(&root, limits.memory_bytes, limits.threads)?;
+        let (root, stopped) = (Mutex::new(root), OnceLock::new());
+        Ok(Arc::new(Self { root, claims, memory, file, only, limits, stopped }))
     }
 
     /// The pool's folder.
@@ -105,6 +112,11 @@ impl Instance {
         let connection =
             self.root.lock().unwrap_or_else(PoisonError::into_inner).try_clone().map_err(failed)?;
         Ok(Lease { connection, instance: Arc::clone(self) })
+    }
+
+    /// Lets a claim work for its job.
+    pub(crate) fn take_over(&self, turn: Turn<'_>, claim: Claim) -> Result<(), WarehouseError> {
+        turn.take_over(&self.claims.lock().unwrap_or_else(PoisonError::into_inner), claim)
     }
 
     /// Remembers that the engine serves nobody any more.

@@ -21,6 +21,7 @@ mod guard;
 mod instance;
 mod lexer;
 mod load;
+mod memory;
 mod merge;
 mod names;
 mod publish;

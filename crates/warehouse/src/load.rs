@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
+use duckdb::Connection;
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
@@ -24,7 +25,7 @@ use crate::duckdb::make_schemas;
 use crate::error::{internal, invalid};
 use crate::feed::Piece;
 use crate::names::same;
-use crate::session::Session;
+use crate::session::{Halt, Session};
 use crate::show::{Staged, run, show};
 use crate::staging::Staging;
 
@@ -102,7 +103,7 @@ impl Load {
             let Stage::Waiting(session) = std::mem::replace(&mut self.stage, Stage::Ended) else {
                 return Err(ended());
             };
-            self.stage = Stage::Flowing(self.flow(session));
+            self.stage = Stage::Flowing(self.flow(session)?);
         }
         let Stage::Flowing(flow) = &mut self.stage else { return Err(ended()) };
         (self.piece_rows, self.piece_bytes) = (0, 0);
@@ -117,12 +118,14 @@ impl Load {
     }
 
     /// Starts to stage.
-    fn flow(&self, mut session: Session) -> Flow {
+    fn flow(&self, mut session: Session) -> Result<Flow, WarehouseError> {
         // Pieces side by side get mixed, and the last of equal keys must be the one that came last.
         let at_a_time = if self.spec.mode == WriteMode::Replace { self.threads.max(1) } else { 1 };
         let (sender, mut receiver) = mpsc::channel::<Piece>(at_a_time);
         let staging = self.staging.clone();
+        let flowing = session.instance()?.memory.flow(self.spec.columns.fields().len() + 1);
         let task = tokio::spawn(async move {
+            let _flowing = flowing;
             let never = Stop::never();
             let table = staging.clone();
             session
@@ -146,7 +149,7 @@ impl Load {
             }
             Ok(session)
         });
-        Flow { pieces: sender, task }
+        Ok(Flow { pieces: sender, task })
     }
 }
 
@@ -216,8 +219,17 @@ impl TableLoad for Load {
             rows: self.rows,
             checkpoint: checkpoint.clone(),
         };
+        // Rows that only replace others are not looked at again.
+        let asking = match staged.spec.mode {
+            WriteMode::Replace => None,
+            WriteMode::Append | WriteMode::Merge { .. } => Some(session.instance()?.memory.ask()?),
+        };
         let shows = self.shows;
-        session.run(stop, move |connection, halt| show(connection, halt, &shows, &staged)).await
+        let work = move |connection: &Connection, halt: &Halt| {
+            let _asking = asking;
+            show(connection, halt, &shows, &staged)
+        };
+        session.run(stop, work).await
     }
 }
 

@@ -13,8 +13,8 @@ use crate::claims::Shows;
 use crate::drift::evolve;
 use crate::error::{committed_all_the_same, failed, internal, invalid};
 use crate::feed::Piece;
-use crate::merge::{Merged, merge};
-use crate::names::qualified;
+use crate::merge::{Merge, Merged, merge};
+use crate::names::{qualified, same};
 use crate::session::Halt;
 use crate::staging::Staging;
 
@@ -160,6 +160,8 @@ fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadRepo
     let before = if target.is_some() { count_rows(connection, &to)? } else { 0 };
     halt.check()?;
     let mut changes = Vec::new();
+    // A table that is as new as its rows is counted again; one that only took them is not.
+    let is_new = target.is_none() || load.spec.mode == WriteMode::Replace;
     let merged = match (&load.spec.mode, target) {
         (WriteMode::Replace, target) => {
             if target.is_some() {
@@ -178,6 +180,11 @@ fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadRepo
         (WriteMode::Append, Some(columns)) => {
             changes = evolve(connection, &load.staging.table, &load.spec.table, &columns)?;
             let inserted = change(connection, &format!("INSERT INTO {to} BY NAME SELECT * FROM {from}"))?;
+            if inserted != staged {
+                let text =
+                    format!("{name}: {staged} rows were to come and {inserted} came, so nothing was shown");
+                return Err(internal(text));
+            }
             Merged { inserted, updated: 0, deleted: 0 }
         }
         (WriteMode::Merge { key, order }, columns) => {
@@ -185,11 +192,14 @@ fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadRepo
             if let Some(columns) = columns {
                 changes = evolve(connection, &load.staging.table, &load.spec.table, &columns)?;
             }
-            merge(connection, halt, (&from, &to), key, order.as_ref(), exists)?
+            let numbered = !load.spec.columns.fields().iter().any(|field| same(field.name(), "rowid"));
+            let order = order.as_ref();
+            merge(connection, halt, &Merge { from: &from, to: &to, key, order, numbered }, exists)?
         }
     };
-    let after = count_rows(connection, &to)?;
     let Merged { inserted, updated, deleted } = merged;
+    let expected = (before + inserted).saturating_sub(deleted);
+    let after = if is_new { count_rows(connection, &to)? } else { expected };
     if before + inserted != after + deleted {
         return Err(internal(format!(
             "{name}: the numbers do not add up, so nothing was shown: {before} before, {inserted} inserted, {deleted} deleted, {after} after"

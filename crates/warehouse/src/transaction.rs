@@ -15,11 +15,13 @@ use crate::claims::Shows;
 use crate::duckdb::{make_schemas, set_search_path};
 use crate::error::{failed, invalid};
 use crate::guard::{Effect, check_statement};
+use crate::memory::Asking;
 use crate::session::{Halt, Session};
 
 /// Rolled back when it is dropped: the engine does so when the connection closes.
 pub(crate) struct UserTransaction {
     session: Session,
+    _asking: Asking,
     claim: Claim,
     shows: Arc<Shows>,
     /// Some errors leave the engine's transaction usable; ours is all or nothing.
@@ -33,15 +35,20 @@ impl UserTransaction {
         claim: Claim,
         shows: Arc<Shows>,
     ) -> Result<Self, WarehouseError> {
+        let _asking = session.instance()?.memory.ask()?;
         let (schemas, turns) = (schemas.to_vec(), Arc::clone(&shows));
         session
             .run(&Stop::never(), move |connection, halt| {
-                make_schemas(connection, halt, &schemas, claim, &turns)?;
-                set_search_path(connection, &schemas)?;
+                turns.check(claim)?;
+                // A name that is missing is refused, which is less work than a look at all of them.
+                if set_search_path(connection, &schemas).is_err() {
+                    make_schemas(connection, halt, &schemas, claim, &turns)?;
+                    set_search_path(connection, &schemas)?;
+                }
                 connection.execute_batch("BEGIN TRANSACTION").map_err(failed)
             })
             .await?;
-        Ok(Self { session, claim, shows, failed: false })
+        Ok(Self { session, _asking, claim, shows, failed: false })
     }
 }
 

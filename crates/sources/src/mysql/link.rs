@@ -1,20 +1,15 @@
 //! The way to one server: how a connection is made, and how a statement on it is ended.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use forebay_core::connection::MysqlConfig;
 use forebay_core::source::{SourceError, SourceErrorKind};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::login;
 use super::session::Session;
+use crate::socket::{self, PATIENCE};
 use crate::tls;
-
-/// How long each step of connecting may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Values are written so that they read back as they were, conditions mean what they mean by default, and no
 /// limit of the server ends or shortens a long read. A wait for a table that somebody changes has an end. What
@@ -69,21 +64,7 @@ impl Link {
             return Err(SourceError::new(SourceErrorKind::Invalid, text));
         }
         let tls = tls::client(config.ssl_mode)?.map(Arc::new);
-        let addresses = timeout(PATIENCE, resolve(config))
-            .await
-            .map_err(|_| self.late("Name lookup", "Check the host name and the name server"))??;
-        let socket = timeout(PATIENCE, TcpStream::connect(&*addresses))
-            .await
-            .map_err(|_| self.late("Connect", "Check host and port, and the firewall"))?
-            .and_then(|socket| kept_alive(&socket).map(|()| socket))
-            .map_err(|error| {
-                let text = format!(
-                    "Connect: {}:{} cannot be reached ({error}). Check host and port, that the server runs and \
-                     listens on that address, and the firewall",
-                    config.host, config.port
-                );
-                SourceError::new(SourceErrorKind::Unreachable, text).caused_by(error)
-            })?;
+        let socket = socket::connect(&config.host, config.port).await?;
         let logged_in = timeout(PATIENCE, login::log_in(config, tls, socket)).await.map_err(|_| {
             self.late("Login", "Something listens there, but is it a MySQL or MariaDB server?")
         })??;
@@ -91,40 +72,6 @@ impl Link {
     }
 
     fn late(&self, step: &str, remedy: &str) -> SourceError {
-        let (host, port) = (&self.config.host, self.config.port);
-        SourceError::new(
-            SourceErrorKind::Unreachable,
-            format!("{step}: {host}:{port} did not answer within 10 seconds. {remedy}"),
-        )
-    }
-}
-
-/// A machine that is gone is noticed, whether we wait for it or it for us.
-fn kept_alive(socket: &TcpStream) -> std::io::Result<()> {
-    socket.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(30))
-        .with_interval(Duration::from_secs(10))
-        .with_retries(6);
-    let socket = SockRef::from(socket);
-    socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_tcp_user_timeout(Some(Duration::from_secs(90)))
-}
-
-/// Looks the host up by itself first, so that the error can say that this is what failed.
-async fn resolve(config: &MysqlConfig) -> Result<Vec<std::net::SocketAddr>, SourceError> {
-    let wrong = || {
-        let text = format!(
-            "Name lookup: the host {:?} is not known. Check its spelling, and that this machine's name server knows it",
-            config.host
-        );
-        SourceError::new(SourceErrorKind::Unreachable, text)
-    };
-    match tokio::net::lookup_host((config.host.as_str(), config.port)).await {
-        Ok(found) => {
-            let found: Vec<_> = found.collect();
-            if found.is_empty() { Err(wrong()) } else { Ok(found) }
-        }
-        Err(error) => Err(wrong().caused_by(error)),
+        socket::late(step, &self.config.host, self.config.port, remedy)
     }
 }

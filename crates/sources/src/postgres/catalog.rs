@@ -137,6 +137,21 @@ pub(super) const KEYS: &str = "SELECT i.indrelid, a.attname FROM pg_catalog.pg_i
             OR NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = i.indrelid)) \
     ORDER BY i.indrelid, k.place";
 
+/// Columns whose rows an index gives in the column's own order.
+const ORDERED: &str = "SELECT a.attnum FROM pg_catalog.pg_index i \
+        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid \
+        JOIN pg_catalog.pg_am am ON am.oid = c.relam \
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+    WHERE i.indrelid = $1 AND i.indisvalid AND i.indpred IS NULL AND am.amname = 'btree' \
+        AND i.indcollation[0] = a.attcollation";
+
+/// The numbers of the columns whose greatest values the server finds without a look at all rows.
+pub(super) async fn ordered(session: &Session, relation: &Relation) -> Result<Vec<i16>, SourceError> {
+    let doing = format!("looking at the indexes of table {}", relation.name);
+    let rows = session.rows(ORDERED, &[&relation.oid]).await.map_err(|error| fault::query(&doing, error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// The bytes of tables and of what is below them; the same rules of looking a name up as for one.
 const SIZES: &str = "SELECT coalesce(( \
         SELECT sum(pg_catalog.pg_relation_size(member.relid))::int8 FROM pg_catalog.pg_partition_tree( \

@@ -6,10 +6,11 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::Client;
 
 use super::catalog::{History, Relation, RelationColumn};
-use super::delta::Cursor;
+use super::delta::{Cursor, hashes_lists};
 use super::fault;
 use super::moment::Moment;
 use super::query::{Condition, literal};
+use super::session::Session;
 use super::types::CursorClass;
 use crate::choice::invalid;
 
@@ -106,7 +107,7 @@ impl Point<'_> {
     /// What to go on from after a read at this moment.
     pub(super) async fn checkpoint(
         self,
-        client: &Client,
+        session: &Session,
         request: &ReadRequest,
         reading: Reading,
     ) -> Result<Checkpoint, SourceError> {
@@ -115,11 +116,11 @@ impl Point<'_> {
             moment: tracked.then(|| self.moment.clone()),
             reading,
             asked: asked(request),
-            seen: if tracked && self.repeats_harm(request) { self.seen(client).await? } else { None },
+            seen: if tracked && self.repeats_harm(request) { self.seen(session).await? } else { None },
         };
         let position = serde_json::to_string(&position)
             .map_err(|error| invalid("the checkpoint cannot be written").caused_by(error))?;
-        Ok(Checkpoint { cursor: self.newest(client).await?, position })
+        Ok(Checkpoint { cursor: self.newest(session.client()).await?, position })
     }
 
     /// Whether the rows will be appended, as far as can be told: in a delta it is said, and after a
@@ -136,13 +137,14 @@ impl Point<'_> {
 
     /// The transactions of which this moment shows rows, or members, of the table although others
     /// before them are still open. Subtransactions count as the transactions that rows name.
-    async fn seen(self, client: &Client) -> Result<Option<Vec<i64>>, SourceError> {
+    async fn seen(self, session: &Session) -> Result<Option<Vec<i64>>, SourceError> {
         const LIMIT: usize = 10_000;
         let Moment { xmin, xmax, .. } = *self.moment;
         if xmin == xmax {
             return Ok(Some(Vec::new()));
         }
-        let Some(window) = self.moment.written_since(xmin, "xmin") else { return Ok(None) };
+        let Some(window) = self.moment.window(xmin) else { return Ok(None) };
+        let window = window.condition("xmin", &[], hashes_lists(session));
         let sql = format!(
             "SELECT xmin::pg_catalog.text::pg_catalog.int8 FROM {} WHERE {window} \
              UNION SELECT xmin::pg_catalog.text::pg_catalog.int8 FROM pg_catalog.pg_inherits WHERE {window} \
@@ -151,7 +153,7 @@ impl Point<'_> {
             LIMIT + 1
         );
         let doing = format!("finding the newest transactions of table {}", self.relation.name);
-        let rows = client.query(&sql, &[]).await.map_err(|error| fault::query(&doing, error))?;
+        let rows = session.client().query(&sql, &[]).await.map_err(|error| fault::query(&doing, error))?;
         Ok((rows.len() <= LIMIT).then(|| rows.iter().map(|row| row.get(0)).collect()))
     }
 

@@ -1,13 +1,15 @@
 //! The stream of binary COPY: rows out of its messages, batches out of rows.
+//! Its form: PostgreSQL's documentation, "COPY", "Binary Format".
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use forebay_core::source::{SourceError, SourceErrorKind};
-use futures::TryStreamExt;
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_postgres::CopyOutStream;
 
@@ -15,6 +17,7 @@ use super::catalog::RelationColumn;
 use super::decode::{Column, Refusal};
 use super::fault;
 use super::pulse::Pulse;
+use super::tap::{Rows, Taken};
 use crate::stream::{BATCH_BYTES, BATCH_ROWS};
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
@@ -25,6 +28,8 @@ const SLOW: Duration = Duration::from_secs(5);
 /// How many rows wait until their columns are decoded, one after the other: few enough to be in the
 /// processor's cache still.
 const WAITING: usize = 1024;
+/// From a column's cells to the next one's: not a power of two, or all would fall on the same place in the cache.
+const STRIDE: usize = WAITING + 8;
 
 type Sender = mpsc::Sender<Result<RecordBatch, SourceError>>;
 
@@ -36,7 +41,7 @@ enum Place {
     End,
 }
 
-/// Where a value lies in its row; its length is negative for NULL.
+/// Where a value lies in its memory; its length is negative for NULL.
 #[derive(Clone, Copy, Default)]
 struct Cell {
     at: u32,
@@ -51,9 +56,8 @@ pub(super) struct Decoder {
     place: Place,
     /// A tuple whose rest has not come yet.
     partial: BytesMut,
-    /// Whole rows that are not decoded yet, and their cells: `WAITING` of the first column, then of the
-    /// next.
-    waiting: Vec<Bytes>,
+    /// How many rows are not decoded yet, and their cells: those of the first column, then of the next.
+    waiting: usize,
     cells: Vec<Cell>,
     /// Rows and bytes of the batch, those that wait included.
     rows: usize,
@@ -80,8 +84,8 @@ impl Decoder {
             columns: columns.iter().map(|column| Column::new(column.kind)).collect(),
             place: Place::Head,
             partial: BytesMut::new(),
-            waiting: Vec::with_capacity(WAITING),
-            cells: vec![Cell::default(); WAITING * columns.len()],
+            waiting: 0,
+            cells: vec![Cell::default(); STRIDE * columns.len()],
             rows: 0,
             bytes: 0,
             sent: Instant::now(),
@@ -96,7 +100,7 @@ impl Decoder {
             columns: self.columns.iter().map(Column::another).collect(),
             place: Place::Head,
             partial: BytesMut::new(),
-            waiting: Vec::with_capacity(WAITING),
+            waiting: 0,
             cells: vec![Cell::default(); self.cells.len()],
             rows: 0,
             bytes: 0,
@@ -112,24 +116,33 @@ impl Decoder {
         self.schema.clone()
     }
 
-    /// Reads a stream to its end and sends the batches that it fills.
+    /// Reads a stream to its end and sends the batches that it fills. `taken` has its rows, `copy` what else
+    /// the server says.
     pub(super) async fn read(
         &mut self,
         copy: CopyOutStream,
+        taken: &mut Taken,
         pulse: &Pulse,
         sender: &Sender,
     ) -> Result<Result<(), Unwanted>, SourceError> {
         let mut copy = std::pin::pin!(copy);
         let doing = format!("reading table {}", self.table);
         self.place = Place::Head;
-        while let Some(message) =
-            pulse.watch(&doing, copy.try_next()).await?.map_err(|error| fault::query(&doing, error))?
-        {
-            self.take(message)?;
-            let full = self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES;
-            // A slow source is seen to go on; the clock is not asked for every row.
-            let slow = || self.waiting.len() % 64 == 1 && self.rows > 0 && self.sent.elapsed() > SLOW;
-            if (full || slow()) && self.send(sender).await?.is_err() {
+        loop {
+            let next = async {
+                tokio::select! {
+                    biased;
+                    Some(rows) = taken.next() => Ok(Some(rows)),
+                    end = copy.try_next() => match end {
+                        // The rows come before the end.
+                        Ok(None) => Ok(taken.next().now_or_never().flatten()),
+                        Ok(Some(_)) => Err(self.malformed("rows came another way")),
+                        Err(error) => Err(fault::query(&doing, error)),
+                    },
+                }
+            };
+            let Some(rows) = pulse.watch(&doing, next).await?? else { break };
+            if self.take(&rows, sender).await?.is_err() {
                 return Ok(Err(Unwanted));
             }
         }
@@ -156,29 +169,56 @@ impl Decoder {
         Ok(sent)
     }
 
-    /// Takes a message. PostgreSQL sends one whole row in each. A proxy may cut them otherwise: then what
-    /// is there is kept until the row is whole.
-    fn take(&mut self, message: Bytes) -> Result<(), SourceError> {
-        // What is kept of it shares its bytes.
-        let mut bytes = if self.partial.is_empty() {
-            message
-        } else {
-            self.partial.extend_from_slice(&message);
-            self.partial.split().freeze()
-        };
-        while !bytes.is_empty() {
-            let Some(used) = self.step(&bytes)? else { break };
-            bytes = bytes.slice(used..);
+    /// Takes messages. PostgreSQL sends one whole row in each. A proxy may cut them otherwise: then what is
+    /// there is kept until the row is whole.
+    async fn take(&mut self, rows: &Rows, sender: &Sender) -> Result<Result<(), Unwanted>, SourceError> {
+        let (memory, messages) = rows.messages();
+        for message in messages {
+            if self.partial.is_empty() {
+                let used = self.elements(memory, message.clone())?;
+                if used < message.end {
+                    self.decode(memory)?;
+                    self.partial.extend_from_slice(&memory[used..message.end]);
+                }
+            } else {
+                self.decode(memory)?;
+                let mut whole = std::mem::take(&mut self.partial);
+                whole.extend_from_slice(&memory[message]);
+                let used = self.elements(&whole, 0..whole.len())?;
+                self.decode(&whole)?;
+                whole.advance(used);
+                self.partial = whole;
+            }
+            if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+                self.decode(memory)?;
+                if self.send(sender).await?.is_err() {
+                    return Ok(Err(Unwanted));
+                }
+            }
         }
-        self.partial.extend_from_slice(&bytes);
-        Ok(())
+        self.decode(memory)?;
+        // A slow source is seen to go on.
+        if self.rows > 0 && self.sent.elapsed() > SLOW {
+            return self.send(sender).await;
+        }
+        Ok(Ok(()))
     }
 
-    /// Takes the next whole element off the front; `None` until more has come.
-    fn step(&mut self, bytes: &Bytes) -> Result<Option<usize>, SourceError> {
+    /// Takes what is whole in a range of the memory, and says where the rest begins.
+    fn elements(&mut self, memory: &[u8], range: Range<usize>) -> Result<usize, SourceError> {
+        let Range { mut start, end } = range;
+        while start < end {
+            let Some(used) = self.step(&memory[..end], start)? else { break };
+            start += used;
+        }
+        Ok(start)
+    }
+
+    /// Takes the next element, which begins here; `None` until more of it has come.
+    fn step(&mut self, memory: &[u8], start: usize) -> Result<Option<usize>, SourceError> {
         match self.place {
             Place::Head => {
-                let Some((signature, rest)) = bytes.split_at_checked(SIGNATURE.len()) else {
+                let Some((signature, rest)) = memory[start..].split_at_checked(SIGNATURE.len()) else {
                     return Ok(None);
                 };
                 if signature != SIGNATURE {
@@ -186,19 +226,19 @@ impl Decoder {
                 }
                 let Some(extension) = rest.get(4..).and_then(number) else { return Ok(None) };
                 let length = SIGNATURE.len() + 8 + usize::try_from(extension).unwrap_or(0);
-                if bytes.len() < length {
+                if memory.len() - start < length {
                     return Ok(None);
                 }
                 self.place = Place::Tuples;
                 Ok(Some(length))
             }
-            Place::Tuples => self.tuple(bytes),
+            Place::Tuples => self.tuple(memory, start),
             Place::End => Err(self.malformed("it goes on after its end")),
         }
     }
 
-    fn tuple(&mut self, bytes: &Bytes) -> Result<Option<usize>, SourceError> {
-        let Some(count) = bytes.first_chunk::<2>() else { return Ok(None) };
+    fn tuple(&mut self, memory: &[u8], start: usize) -> Result<Option<usize>, SourceError> {
+        let Some(count) = memory[start..].first_chunk::<2>() else { return Ok(None) };
         match i16::from_be_bytes(*count) {
             -1 => {
                 self.place = Place::End;
@@ -207,46 +247,42 @@ impl Decoder {
             count if usize::try_from(count) == Ok(self.columns.len()) => {}
             _ => return Err(self.malformed("a row has another number of columns")),
         }
-        let row = self.waiting.len();
-        let mut at = 2;
+        let mut at = start + 2;
         for column in 0..self.columns.len() {
-            let Some(length) = bytes.get(at..).and_then(number) else { return Ok(None) };
+            let Some(length) = memory.get(at..).and_then(number) else { return Ok(None) };
             at += 4;
-            let start = u32::try_from(at).map_err(|_| self.malformed("a row is longer than 4 GiB"))?;
-            self.cells[column * WAITING + row] = Cell { at: start, length };
+            let place = u32::try_from(at).map_err(|_| self.malformed("a row is longer than 4 GiB"))?;
+            self.cells[column * STRIDE + self.waiting] = Cell { at: place, length };
             at += usize::try_from(length).unwrap_or(0);
         }
-        if bytes.len() < at {
+        if memory.len() < at {
             return Ok(None);
         }
-        self.waiting.push(bytes.slice(..at));
+        self.waiting += 1;
         self.rows += 1;
-        self.bytes += at;
-        if self.waiting.len() == WAITING {
-            self.decode()?;
+        self.bytes += at - start;
+        if self.waiting == WAITING {
+            self.decode(memory)?;
         }
-        Ok(Some(at))
+        Ok(Some(at - start))
     }
 
-    /// Decodes the rows that wait.
-    fn decode(&mut self) -> Result<(), SourceError> {
-        let rows = &self.waiting;
+    /// Decodes the rows that wait in this memory.
+    fn decode(&mut self, memory: &[u8]) -> Result<(), SourceError> {
+        let waiting = std::mem::take(&mut self.waiting);
         for (index, column) in self.columns.iter_mut().enumerate() {
-            let cells = &self.cells[index * WAITING..][..rows.len()];
-            let values = rows.iter().zip(cells).map(|(row, cell)| {
+            let values = self.cells[index * STRIDE..][..waiting].iter().map(|cell| {
                 let length = usize::try_from(cell.length).ok()?;
-                Some(&row[cell.at as usize..][..length])
+                Some(&memory[cell.at as usize..][..length])
             });
             column
                 .extend(values)
                 .map_err(|refusal| refused(&self.table, self.schema.field(index), refusal))?;
         }
-        self.waiting.clear();
         Ok(())
     }
 
     fn batch(&mut self) -> Result<RecordBatch, SourceError> {
-        self.decode()?;
         self.rows = 0;
         self.bytes = 0;
         let mut columns = Vec::with_capacity(self.columns.len());
@@ -287,12 +323,14 @@ fn refused(table: &str, field: &Field, refusal: Refusal) -> SourceError {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::{Array, Int32Array};
+
     use super::*;
     use crate::postgres::types::Kind;
     use forebay_core::name::Identifier;
 
-    #[test]
-    fn rows_split_anywhere_are_put_together() {
+    #[tokio::test]
+    async fn rows_split_anywhere_are_put_together() {
         let column = RelationColumn {
             name: Identifier::parse("column", "a").unwrap(),
             type_name: "integer".to_owned(),
@@ -310,12 +348,20 @@ mod tests {
         for cut in 0..stream.len() {
             let mut decoder = Decoder::new("t".to_owned(), &[&column]);
             let (head, tail) = stream.split_at(cut);
-            for message in [head, tail] {
-                decoder.take(Bytes::copy_from_slice(message)).unwrap();
+            let (sender, _receiver) = mpsc::channel(1);
+            for messages in [vec![head], vec![tail]] {
+                assert!(decoder.take(&Rows::of(&messages), &sender).await.unwrap().is_ok());
             }
-            assert!(decoder.place == Place::End && decoder.rows == 2 && decoder.partial.is_empty());
-            let batch = decoder.batch().unwrap();
-            assert_eq!((batch.num_rows(), batch.column(0).null_count()), (2, 1));
+            assert_read(&mut decoder);
+            let mut decoder = Decoder::new("t".to_owned(), &[&column]);
+            assert!(decoder.take(&Rows::of(&[head, tail]), &sender).await.unwrap().is_ok());
+            assert_read(&mut decoder);
         }
+    }
+
+    fn assert_read(decoder: &mut Decoder) {
+        assert!(decoder.place == Place::End && decoder.rows == 2 && decoder.partial.is_empty());
+        let batch = decoder.batch().unwrap();
+        assert_eq!(batch.column(0).as_ref(), &Int32Array::from(vec![Some(7), None]) as &dyn Array);
     }
 }

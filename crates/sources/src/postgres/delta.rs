@@ -7,11 +7,12 @@
 use forebay_core::source::{DeltaRequest, Extent, ReadRequest, Repeats, SourceError};
 use tokio_postgres::Client;
 
-use super::catalog::{History, Relation, RelationColumn};
+use super::catalog::{self, History, Relation, RelationColumn};
 use super::checkpoint::{Point, Position, Reading};
 use super::fault;
 use super::moment::Moment;
 use super::query::{Condition, literal};
+use super::session::Session;
 use super::types::CursorClass;
 use crate::choice::invalid;
 
@@ -27,16 +28,13 @@ pub(super) struct Cursor<'a> {
 pub(super) enum Plan {
     /// Nothing has changed since the checkpoint.
     Unchanged,
-    Read {
-        condition: Option<String>,
-        extent: Extent,
-        notes: Vec<String>,
-    },
+    /// The rows that meet one of the conditions, none of which meets two; all when there are none.
+    Read { conditions: Vec<String>, extent: Extent, notes: Vec<String> },
 }
 
 impl Plan {
     fn whole(note: Option<String>) -> Self {
-        Self::Read { condition: None, extent: Extent::Whole, notes: note.into_iter().collect() }
+        Self::Read { conditions: Vec::new(), extent: Extent::Whole, notes: note.into_iter().collect() }
     }
 }
 
@@ -59,7 +57,7 @@ pub(super) fn cursor<'a>(
 
 /// Decides what is read of a table at this point.
 pub(super) async fn plan(
-    client: &Client,
+    session: &Session,
     request: &ReadRequest,
     point: Point<'_>,
     reading: &Reading,
@@ -68,7 +66,7 @@ pub(super) async fn plan(
     let filter = match &delta.filter {
         Some(sql) => {
             let filter = Condition::parse(request, "delta filter", sql)?;
-            filter.check(client, point.relation).await?;
+            filter.check(session.client(), point.relation).await?;
             Some(filter.sql)
         }
         None => None,
@@ -98,16 +96,20 @@ pub(super) async fn plan(
         return Ok(Plan::whole(Some(note.to_owned())));
     }
     match point.relation.history {
-        History::Tracked => tracked(client, delta, filter, point, since, earlier).await,
+        History::Tracked => tracked(session, delta, filter, point, since, earlier).await,
         History::View | History::Foreign | History::Storage | History::ColumnRights => {
             by_cursor(delta, filter, point)
         }
     }
 }
 
+/// Few rows of a scan are sent, so it should run in parallel workers wherever they are to be had. The
+/// server takes a wrong guess: it does not know how many rows an id has.
+const FEW_ROWS: &str = "SET LOCAL parallel_tuple_cost = 0";
+
 /// A delta of a table whose rows tell their transactions.
 async fn tracked(
-    client: &Client,
+    session: &Session,
     delta: &DeltaRequest,
     filter: Option<String>,
     point: Point<'_>,
@@ -119,51 +121,65 @@ async fn tracked(
                     is read";
         return Ok(Plan::whole(Some(note.to_owned())));
     };
-    let unseen = |row: &str| -> Option<String> {
-        let window = point.moment.written_since(then.xmin, row)?;
-        match (delta.repeats, &since.seen) {
-            (Repeats::Harmless, _) => Some(window),
-            (Repeats::Avoid, _) if then.xmin == then.xmax => Some(window),
-            (Repeats::Avoid, Some(seen)) if seen.is_empty() => Some(window),
-            (Repeats::Avoid, Some(seen)) => {
-                let seen: Vec<String> = seen.iter().map(i64::to_string).collect();
-                Some(format!("{window} AND NOT {row} = ANY ('{{{}}}'::pg_catalog.xid[])", seen.join(",")))
-            }
-            (Repeats::Avoid, None) => None,
-        }
+    // Of rows that are appended, those that were read must not come again.
+    let seen = match (delta.repeats, &since.seen) {
+        (Repeats::Harmless, _) => Some(&[][..]),
+        (Repeats::Avoid, _) if then.xmin == then.xmax => Some(&[][..]),
+        (Repeats::Avoid, seen) => seen.as_deref(),
     };
-    let (Some(window), Some(joined)) = (unseen("xmin"), unseen("i.xmin")) else {
+    let (Some(window), Some(seen)) = (point.moment.window(then.xmin), seen) else {
         let note = "the checkpoint is too old, or too much was written around it, to tell which rows are new, so the \
                     whole table is read";
         return Ok(Plan::whole(Some(note.to_owned())));
     };
-    let (mut alternatives, mut notes) = (Vec::new(), Vec::new());
-    match delta.repeats {
+    let unseen = |row: &str| window.condition(row, seen, hashes_lists(session));
+    let (members, ordered, few) = futures::join!(
+        members(session.client(), point.relation, unseen("i.xmin")),
+        catalog::ordered(session, point.relation),
+        session.client().batch_execute(FEW_ROWS),
+    );
+    let (members, ordered) = (members?, ordered?);
+    few.map_err(|error| fault::query(&format!("preparing to read table {}", point.relation.name), error))?;
+    let mut written = format!("({})", unseen("xmin"));
+    if !members.is_empty() {
+        let members: Vec<String> = members.iter().map(u32::to_string).collect();
+        written = format!("({written} OR tableoid = ANY ('{{{}}}'::pg_catalog.oid[]))", members.join(","));
+    }
+    let (conditions, notes) = match delta.repeats {
         Repeats::Harmless => {
             let after = match point.cursor {
                 Some(cursor) => after(delta, cursor, &point.relation.name)?,
                 None => None,
             };
-            let both: Vec<String> = filter.into_iter().chain(after).collect();
-            if !both.is_empty() {
-                alternatives.push(format!("({})", both.join(" AND ")));
-            }
+            let found =
+                after.is_some() && point.cursor.is_some_and(|cursor| ordered.contains(&cursor.column.number));
+            let asked: Vec<String> = filter.into_iter().chain(after).collect();
+            let asked = asked.join(" AND ");
+            let conditions = match (asked.is_empty(), found) {
+                (true, _) => vec![written],
+                // One look at all rows that touches nothing but their heads, and one at an index.
+                (false, true) => {
+                    let others = format!("({asked}) AND NOT {written}");
+                    vec![written, others]
+                }
+                (false, false) => vec![format!("{written} OR ({asked})")],
+            };
+            (conditions, Vec::new())
         }
         // What the checkpoint's snapshot did not show is all that is new, and none of it was read.
-        Repeats::Avoid => notes.extend(offset_is_left_out(delta)),
-    }
-    alternatives.push(format!("({window})"));
-    let members = members(client, point.relation, &joined).await?;
-    if !members.is_empty() {
-        let members: Vec<String> = members.iter().map(u32::to_string).collect();
-        alternatives.push(format!("tableoid = ANY ('{{{}}}'::pg_catalog.oid[])", members.join(",")));
-    }
-    Ok(Plan::Read { condition: Some(alternatives.join(" OR ")), extent: Extent::Changes, notes })
+        Repeats::Avoid => (vec![written], offset_is_left_out(delta).into_iter().collect()),
+    };
+    Ok(Plan::Read { conditions, extent: Extent::Changes, notes })
+}
+
+/// Whether the server looks up by hashes whether a value is in a list.
+pub(super) fn hashes_lists(session: &Session) -> bool {
+    session.version() >= 140_000
 }
 
 /// Partitions and children that joined the table since: their rows are new here, however old they
 /// are. `joined` is the condition on the entry `i` of the catalogue.
-async fn members(client: &Client, relation: &Relation, joined: &str) -> Result<Vec<u32>, SourceError> {
+async fn members(client: &Client, relation: &Relation, joined: String) -> Result<Vec<u32>, SourceError> {
     let sql = format!(
         "WITH RECURSIVE tree (oid, joined) AS (VALUES ($1::oid, false) UNION \
             SELECT i.inhrelid, tree.joined OR ({joined}) \
@@ -195,9 +211,9 @@ fn by_cursor(delta: &DeltaRequest, filter: Option<String>, point: Point<'_>) -> 
     }
     if conditions.is_empty() {
         notes.push("the whole table is read".to_owned());
-        return Ok(Plan::Read { condition: None, extent: Extent::Whole, notes });
+        return Ok(Plan::Read { conditions: Vec::new(), extent: Extent::Whole, notes });
     }
-    Ok(Plan::Read { condition: Some(conditions.join(" AND ")), extent: Extent::Changes, notes })
+    Ok(Plan::Read { conditions: vec![conditions.join(" AND ")], extent: Extent::Changes, notes })
 }
 
 /// The rows beyond the checkpoint's cursor value, or from its offset on. Rows at the value itself

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use forebay_core::extraction::SourceTableName;
 use forebay_core::name::Identifier;
 use forebay_core::source::{SourceColumn, SourceError, SourceTable};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::catalog::KEYS;
 use super::fault;
+use super::session::Session;
 
 /// Partitions are read through the table they belong to. The estimate counts partitions and
 /// children; what was never analysed has none. A table without columns holds nothing to read.
@@ -35,14 +36,22 @@ const COLUMNS: &str = "SELECT a.attrelid, a.attname, pg_catalog.format_type(a.at
         AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') \
     ORDER BY a.attrelid, a.attnum";
 
-/// Lists tables and views with their columns and keys. What has a name that Forebay cannot carry
-/// (a control character) is left out with a line in the log.
-pub(super) async fn tables(client: &Client) -> Result<Vec<SourceTable>, SourceError> {
+/// All of them as of one moment.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// Lists tables and views with their columns and keys, in a transaction that is left open. What has a
+/// name that Forebay cannot carry (a control character) is left out with a line in the log.
+pub(super) async fn tables(session: &Session) -> Result<Vec<SourceTable>, SourceError> {
     let failed = |error| fault::query("listing the tables", error);
-    let found = client.query(TABLES, &[]).await.map_err(failed)?;
+    session.prepared(TABLES).await.map_err(failed)?;
+    let (begun, found) =
+        futures::future::join(session.client().batch_execute(BEGIN), session.rows(TABLES, &[])).await;
+    begun.map_err(failed)?;
+    let found = found.map_err(failed)?;
     let oids: Vec<u32> = found.iter().map(|row| row.get(0)).collect();
-    let columns = client.query(COLUMNS, &[&oids]).await.map_err(failed)?;
-    let keys = client.query(KEYS, &[&oids]).await.map_err(failed)?;
+    let (columns, keys) =
+        futures::future::join(session.rows(COLUMNS, &[&oids]), session.rows(KEYS, &[&oids])).await;
+    let (columns, keys) = (columns.map_err(failed)?, keys.map_err(failed)?);
     let (columns, keys) = (by_table(&columns), by_table(&keys));
     let mut tables = Vec::with_capacity(found.len());
     for row in &found {

@@ -1,7 +1,6 @@
 //! The way to a database: how a connection is made, or found that was used before.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use forebay_core::connection::{PostgresqlConfig, SslMode};
 use forebay_core::source::{SourceError, SourceErrorKind};
@@ -10,19 +9,17 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault;
 use super::pulse::Backend;
 use super::session::Session;
 use super::shared::Shared;
-use crate::tls;
+use super::tap::{self, Tap, Tapped};
+use super::way::Way;
+use crate::socket::{self, PATIENCE};
 
 /// The first version whose catalogue has all that is asked of it.
 const OLDEST_VERSION: u32 = 120_000;
-
-/// How long each step of connecting may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Values are written so that they read back as they were; no limit of the server ends a long read;
 /// a server that can looks whether the client is still there. A database without an encoding sends
@@ -99,49 +96,36 @@ impl Link {
     /// Opens a connection with our session settings.
     pub(super) async fn session(&self) -> Result<Session, SourceError> {
         let config = self.config();
-        let late = |step: &str, remedy: &str| {
-            SourceError::new(
-                SourceErrorKind::Unreachable,
-                format!("{step}: {}:{} did not answer within 10 seconds. {remedy}", config.host, config.port),
-            )
-        };
-        let tls = tls::client(config.ssl_mode)?.map(MakeRustlsConnect::new);
-        timeout(PATIENCE, resolve(config))
-            .await
-            .map_err(|_| late("Name lookup", "Check the host name and the name server"))??;
-
+        let late = |step: &str, remedy: &str| socket::late(step, &config.host, config.port, remedy);
+        let way = Way::to(config)?;
+        let socket = way.socket().await?;
         let mut options = tokio_postgres::Config::new();
-        options
-            .host(&config.host)
-            .port(config.port)
-            .dbname(&config.database)
-            .user(&config.user)
-            .application_name("forebay")
-            .connect_timeout(PATIENCE)
-            .keepalives_idle(Duration::from_secs(30))
-            .keepalives_interval(Duration::from_secs(10))
-            .keepalives_retries(6)
-            .tcp_user_timeout(Duration::from_secs(90))
-            .ssl_mode(match config.ssl_mode {
+        options.dbname(&config.database).user(&config.user).application_name("forebay").ssl_mode(
+            match config.ssl_mode {
                 SslMode::Disable => tokio_postgres::config::SslMode::Disable,
                 SslMode::Require | SslMode::VerifyFull => tokio_postgres::config::SslMode::Require,
-            });
+            },
+        );
         if !config.password.expose().is_empty() {
             options.password(config.password.expose());
         }
+        let (sender, rows) = tap::channel();
+        let tls = way.tls()?;
         let connect = async {
-            Ok(match &tls {
-                Some(tls) => {
-                    let (client, connection) = options.connect(tls.clone()).await?;
+            Ok(match tls {
+                Some(connect) => {
+                    let tapped = Tapped { connect, rows: sender };
+                    let (client, connection) = options.connect_raw(socket, tapped).await?;
                     (client, tokio::spawn(watched(connection)).abort_handle())
                 }
                 None => {
-                    let (client, connection) = options.connect(NoTls).await?;
+                    let tap = Tap::new(socket, sender);
+                    let (client, connection) = options.connect_raw(tap, NoTls).await?;
                     (client, tokio::spawn(watched(connection)).abort_handle())
                 }
             })
         };
-        let (client, connection) = timeout(PATIENCE * 2, connect)
+        let (client, connection) = timeout(PATIENCE, connect)
             .await
             .map_err(|_| late("Login", "Something listens there, but is it a PostgreSQL server?"))?
             .map_err(|error| fault::connect(config, error))?;
@@ -150,10 +134,11 @@ impl Link {
         let runtime = Handle::current();
         let mut session = Session {
             client: Arc::new(client),
+            rows,
             shared: Arc::downgrade(&self.shared),
             permit: None,
             token,
-            tls,
+            way,
             connection,
             runtime,
             backend,
@@ -206,28 +191,6 @@ fn version(said: &[SimpleQueryMessage]) -> Option<u32> {
         SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
         _ => None,
     })
-}
-
-/// Looks the host up by itself first, so that the error can say that this is what failed.
-async fn resolve(config: &PostgresqlConfig) -> Result<(), SourceError> {
-    if config.host.starts_with('/') {
-        return Ok(());
-    }
-    let wrong = |kind| {
-        let text = format!(
-            "Name lookup: the host {:?} is not known. Check its spelling, and that this machine's name server \
-             knows it",
-            config.host
-        );
-        SourceError::new(kind, text)
-    };
-    match tokio::net::lookup_host((config.host.as_str(), config.port)).await {
-        Ok(mut found) => match found.next() {
-            Some(_) => Ok(()),
-            None => Err(wrong(SourceErrorKind::Unreachable)),
-        },
-        Err(error) => Err(wrong(SourceErrorKind::Unreachable).caused_by(error)),
-    }
 }
 
 /// Moves bytes until the connection ends.

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 
 use super::fault;
 use super::session::Session;
+use super::window::Window;
 
 /// What a snapshot shows: everything that committed before transaction `xmin`, nothing from `xmax`
 /// on, and some of what lies between (PostgreSQL's own 64-bit transaction ids).
@@ -33,14 +34,9 @@ impl Moment {
         earlier.xmin == earlier.xmax && self.xmin == self.xmax && earlier.xmax == self.xmax
     }
 
-    /// The condition that the row version `row` was written by a transaction from `since` on. A row
-    /// tells 32 bits of its transaction's 64; compared within the window from `since` to this moment,
-    /// they are enough. `None` when the window is wider than that.
-    pub(super) fn written_since(&self, since: i64, row: &str) -> Option<String> {
-        let width = self.xmax - since;
-        let low = since & 0xffff_ffff;
-        (width <= 0xffff_ffff)
-            .then(|| format!("(({row}::pg_catalog.text::pg_catalog.int8 - {low}) & 4294967295) < {width}"))
+    /// The transactions from `since` on that this moment may show.
+    pub(super) fn window(&self, since: i64) -> Option<Window> {
+        Window::between(since, self.xmax)
     }
 }
 
@@ -131,16 +127,5 @@ mod tests {
         check((5, 5), (5, 6), false);
         check((4, 5), (5, 5), false);
         check((4, 5), (4, 5), false);
-    }
-
-    #[test]
-    fn the_window_goes_over_the_wrap_of_32_bits() {
-        let window = |since, now| moment("a", now, now).written_since(since, "xmin");
-        let written = |low, width| {
-            Some(format!("((xmin::pg_catalog.text::pg_catalog.int8 - {low}) & 4294967295) < {width}"))
-        };
-        assert_eq!(window(5, 9), written(5_i64, 4));
-        assert_eq!(window((1 << 32) - 2, (1 << 32) + 3), written(4_294_967_294, 5));
-        assert_eq!(window(5, 5 + (1 << 32)), None);
     }
 }

@@ -65,6 +65,13 @@ impl Selection<'_> {
         format!("COPY ({}) TO STDOUT (FORMAT binary)", self.select(condition))
     }
 
+    /// The statement that sends the rows that meet one of several conditions, too. A row that met two of
+    /// them would come twice.
+    pub(super) fn copy_each(&self, conditions: &[String]) -> String {
+        let selects: Vec<String> = conditions.iter().map(|condition| self.select(Some(condition))).collect();
+        format!("COPY ({}) TO STDOUT (FORMAT binary)", selects.join(" UNION ALL "))
+    }
+
     /// The query for the rows that meet a condition, too.
     pub(super) fn select(&self, condition: Option<&str>) -> String {
         let expressions: Vec<String> =

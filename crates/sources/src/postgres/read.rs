@@ -173,7 +173,7 @@ async fn help(
 /// Reads parts on one connection until none is left.
 async fn read(
     view: &View,
-    reader: Session,
+    mut reader: Session,
     mut copy: Option<tokio_postgres::CopyOutStream>,
     mut decoder: Decoder,
     left: &Left,
@@ -190,7 +190,7 @@ async fn read(
                 copied.map_err(|error| fault::query(&doing, error))?
             }
         };
-        if let Err(Unwanted) = decoder.read(stream, &pulse, sender).await? {
+        if let Err(Unwanted) = decoder.read(stream, &mut reader.rows, &pulse, sender).await? {
             return Ok(());
         }
     }

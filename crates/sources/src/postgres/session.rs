@@ -9,23 +9,28 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Client, NoTls, Row, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{CancelToken, Client, Row, Statement};
 
-use super::link::{Link, PATIENCE};
+use super::fault;
+use super::link::Link;
 use super::pulse::Backend;
 use super::shared::Shared;
+use super::tap::Taken;
+use super::way::Way;
+use crate::socket::PATIENCE;
 
 /// A connection. Dropped while a statement runs, it asks the server to end the statement and then
 /// closes the socket.
 pub(super) struct Session {
     pub(super) client: Arc<Client>,
+    /// The rows of its COPY, which do not go through the client.
+    pub(super) rows: Taken,
     /// What it is one of; it may be idle there.
     pub(super) shared: Weak<Shared>,
     /// Whether it may read: given back when its statement has ended, and not before.
     pub(super) permit: Option<OwnedSemaphorePermit>,
     pub(super) token: CancelToken,
-    pub(super) tls: Option<MakeRustlsConnect>,
+    pub(super) way: Way,
     pub(super) connection: AbortHandle,
     pub(super) runtime: Handle,
     pub(super) backend: Backend,
@@ -106,17 +111,14 @@ impl Drop for Session {
         if self.resting {
             return;
         }
-        let (token, tls, connection) = (self.token.clone(), self.tls.take(), self.connection.clone());
+        let (token, way, connection) = (self.token.clone(), self.way.clone(), self.connection.clone());
         let (client, permit) = (Arc::clone(&self.client), self.permit.take());
         let ending = self.shared.upgrade().map(Ending::begin);
         self.runtime.spawn(async move {
             let end = async {
-                match tls {
-                    Some(tls) => token.cancel_query(tls).await?,
-                    None => token.cancel_query(NoTls).await?,
-                }
+                way.cancel(&token).await?;
                 // Answered when the statement before it is over.
-                client.simple_query("").await
+                client.simple_query("").await.map_err(|error| fault::query("ending a statement", error))
             };
             match timeout(PATIENCE, end).await {
                 Ok(Ok(_)) => {}

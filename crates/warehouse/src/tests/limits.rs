@@ -21,6 +21,25 @@ async fn the_engine_keeps_to_its_limits() {
     assert!(temp[0].starts_with(pool.dir.path().to_str().unwrap()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_has_little_memory_while_rows_flow_and_all_of_it_for_whoever_asks() {
+    let pool = Pool::new();
+    let limit = "SELECT current_setting('memory_limit')::VARCHAR";
+    let rows = batch(vec![("k", Arc::new(Int64Array::from_iter_values(0..130_000)) as ArrayRef)]);
+    let mut load = pool.warehouse.begin_load(spec("t", WriteMode::Replace, rows.schema())).await.unwrap();
+    load.append(rows.clone()).await.unwrap();
+    assert_eq!(pool.own(limit).await, ["104.0 MiB"]);
+    let asking = pool.warehouse.test_session().await.instance().unwrap().memory.ask().unwrap();
+    assert_eq!(pool.own(limit).await, ["512.0 MiB"]);
+    let mut other = pool.warehouse.begin_load(spec("u", WriteMode::Replace, rows.schema())).await.unwrap();
+    other.append(rows.clone()).await.unwrap();
+    assert_eq!(pool.own(limit).await, ["512.0 MiB"], "somebody asks");
+    drop((asking, other));
+    load.commit(130_000, &checkpoint("x"), &Stop::never()).await.unwrap();
+    assert_eq!(pool.text("SELECT count(*) FROM t").await, ["130000"]);
+    assert_eq!(pool.own(limit).await, ["512.0 MiB"]);
+}
+
 #[tokio::test]
 async fn too_little_memory_is_said_and_survived() {
     let dir = tempfile::tempdir().unwrap();

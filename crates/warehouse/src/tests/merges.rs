@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit};
 use forebay_core::warehouse::{LoadReport, WarehouseErrorKind, WriteMode};
 
 use super::{Pool, batch, identifier, merge};
@@ -108,4 +110,84 @@ async fn rows_carry_the_time_of_their_load() {
     assert_eq!(pool.text("SELECT \"_CELONIS_CHANGE_DATE\"::VARCHAR FROM t").await, ["1970-01-01 00:00:00"]);
     let taken = batch(vec![("_celonis_change_date", Arc::new(Int64Array::from(vec![1])) as ArrayRef)]);
     assert!(pool.load("u", WriteMode::Replace, &taken).await.is_err());
+}
+
+#[tokio::test]
+async fn keys_of_all_kinds_find_their_rows() {
+    let pool = Pool::new();
+    for (number, kind) in [
+        DataType::Int16,
+        DataType::Int64,
+        DataType::UInt64,
+        DataType::Float32,
+        DataType::Float64,
+        DataType::Decimal128(9, 2),
+        DataType::Decimal128(38, 3),
+        DataType::Utf8,
+        DataType::Binary,
+        DataType::Date32,
+        DataType::Timestamp(TimeUnit::Microsecond, None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let rows = |keys: std::ops::Range<i32>, value: &str| {
+            let mut numbers: ArrayRef = Arc::new(arrow::array::Int32Array::from_iter_values(keys.clone()));
+            if matches!(kind, DataType::Timestamp(..)) {
+                numbers = cast(&numbers, &DataType::Int64).unwrap();
+            }
+            if kind == DataType::Binary {
+                numbers = cast(&numbers, &DataType::Utf8).unwrap();
+            }
+            let values: StringArray = keys.map(|_| Some(value)).collect();
+            batch(vec![("k", cast(&numbers, &kind).unwrap()), ("v", Arc::new(values))])
+        };
+        let name = format!("t{number}");
+        pool.load(&name, WriteMode::Replace, &rows(0..9000, "old")).await.unwrap();
+        let report = pool.load(&name, merge(&["k"]), &rows(8990..9010, "new")).await.unwrap();
+        assert_eq!(numbers(&report), [20, 10, 10, 0, 9000, 9010], "{kind}");
+        let counted = format!("SELECT count(*), count(DISTINCT k), count(*) FILTER (v = 'new') FROM {name}");
+        assert_eq!(pool.text(&counted).await, ["9010|9010|20"], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_the_table_had_twice_is_one_row_afterwards() {
+    let pool = Pool::new();
+    let rows = |keys: Vec<Option<i64>>, value: i64| {
+        let values = Int64Array::from(vec![value; keys.len()]);
+        batch(vec![("k", Arc::new(Int64Array::from(keys)) as ArrayRef), ("v", Arc::new(values))])
+    };
+    let old = rows(vec![Some(1), Some(1), Some(1), None, None, Some(2)], 0);
+    pool.load("t", WriteMode::Replace, &old).await.unwrap();
+    let report = pool.load("t", merge(&["k"]), &rows(vec![Some(1), Some(3)], 1)).await.unwrap();
+    assert_eq!(numbers(&report), [2, 1, 1, 2, 6, 5]);
+    let report = pool.load("t", merge(&["k"]), &rows(vec![None, Some(4)], 2)).await.unwrap();
+    assert_eq!(numbers(&report), [2, 1, 1, 1, 5, 5]);
+    // Nothing to merge is no change.
+    let report = pool.load("t", merge(&["k"]), &rows(Vec::new(), 3)).await.unwrap();
+    assert_eq!(numbers(&report), [0, 0, 0, 0, 5, 5]);
+    let rows = pool.text("SELECT k, v FROM t ORDER BY ALL NULLS LAST").await;
+    assert_eq!(rows, ["1|1", "2|0", "3|1", "4|2", "NULL|2"]);
+}
+
+#[tokio::test]
+async fn a_column_named_as_the_engines_row_number_is_only_a_column() {
+    let pool = Pool::new();
+    let rows = |keys: Vec<i64>, values: Vec<&str>| {
+        let same = Int64Array::from(vec![7; keys.len()]);
+        batch(vec![
+            ("k", Arc::new(Int64Array::from(keys)) as ArrayRef),
+            ("RowId", Arc::new(same)),
+            ("v", Arc::new(StringArray::from(values))),
+        ])
+    };
+    pool.load("t", WriteMode::Replace, &rows(vec![1, 2, 3], vec!["old"; 3])).await.unwrap();
+    let new = rows(vec![2, 4, 2, 4], vec!["first", "first", "last", "last"]);
+    let report = pool.load("t", merge(&["k"]), &new).await.unwrap();
+    assert_eq!(numbers(&report), [4, 1, 1, 0, 3, 4]);
+    assert_eq!(pool.text("SELECT k, v FROM t ORDER BY k").await, ["1|old", "2|last", "3|old", "4|last"]);
+    // As the key, too.
+    let report = pool.load("t", merge(&["RowId"]), &rows(vec![9], vec!["only"])).await.unwrap();
+    assert_eq!(numbers(&report), [1, 0, 1, 3, 4, 1]);
 }

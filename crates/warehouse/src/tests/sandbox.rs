@@ -7,7 +7,7 @@ use crate::guard::{OF_FILES, UNCALLED, UNSEEN};
 use crate::lexer::{Kind, tokens};
 
 /// Statements that must fail wherever they are tried; `{dir}` is the pool's folder.
-const FORBIDDEN: [&str; 119] = [
+const FORBIDDEN: [&str; 121] = [
     // Files.
     "SELECT * FROM read_csv('{dir}/secret.csv')",
     "SELECT * FROM read_text('{dir}/secret.csv')",
@@ -111,6 +111,8 @@ const FORBIDDEN: [&str; 119] = [
     "CREATE SECRET s (TYPE s3)",
     // The session and the engine.
     "SET threads = 1",
+    "SET memory_limit = '1TB'",
+    "SET preserve_insertion_order = false",
     "SET enable_external_access = true",
     "SET VARIABLE a = 1",
     "RESET ALL",
@@ -168,7 +170,6 @@ async fn not_even_our_own_sql_can_open_the_engine_again() {
         "SET allowed_paths = ['/etc/hostname']",
         "SET temp_directory = '/'",
         "SET max_temp_directory_size = '1TB'",
-        "SET memory_limit = '1TB'",
         "SET allow_unsigned_extensions = true",
         "SET allow_persistent_secrets = true",
         "INSTALL httpfs",

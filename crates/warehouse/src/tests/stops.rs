@@ -15,8 +15,8 @@ const ENDLESS: &str =
 /// Waits until no other connection works on the pool.
 async fn until_idle(pool: &Pool) {
     for _ in 0..6000 {
-        // The root, and the one that asks.
-        if pool.own("SELECT count FROM duckdb_connection_count()").await == ["2"] {
+        // The root, those for the claims and for the settings, and the one that asks.
+        if pool.own("SELECT count FROM duckdb_connection_count()").await == ["4"] {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -99,6 +99,49 @@ async fn the_delta_filter_and_the_cursor_restrict_each_other_but_never_new_rows(
 }
 
 #[tokio::test]
+async fn an_index_on_the_change_date_brings_no_row_twice_and_loses_none() {
+    let place = Place::quiet("delta_index").await;
+    for index in ["", "CREATE INDEX ON t (changed)", "CREATE INDEX ON t (changed) WHERE id < 0"] {
+        place
+            .run("DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, state text, changed timestamp)")
+            .await;
+        place
+            .run(
+                "INSERT INTO t SELECT i, CASE WHEN i % 2 = 0 THEN 'even' ELSE 'odd' END, \
+                 timestamp '2024-01-01' + i * interval '1 s' FROM generate_series(1, 10) i",
+            )
+            .await;
+        if !index.is_empty() {
+            place.run(index).await;
+        }
+        let request = ordered("t", "changed");
+        let full = place.read(&request).await;
+        // Newer; as old as what was read; old; in the stretch of the offset, changed and not.
+        place
+            .run("INSERT INTO t VALUES (11, 'odd', '2024-06-01'), (12, 'odd', '2024-01-01 00:00:10'), (13, 'odd', NULL)")
+            .await;
+        place.run("UPDATE t SET state = 'forgotten' WHERE id IN (1, 9)").await;
+        let delta = place.read(&since(&request, &full.checkpoint)).await;
+        assert_eq!(ids(&delta), [1, 9, 11, 12, 13], "{index}");
+        let delta = place.read(&offset(since(&request, &full.checkpoint), 2)).await;
+        assert_eq!(ids(&delta), [1, 8, 9, 10, 11, 12, 13], "{index}");
+        let both = filtered(offset(since(&request, &full.checkpoint), 2), "state = 'even'");
+        assert_eq!(ids(&place.read(&both).await), [1, 8, 9, 10, 11, 12, 13], "{index}");
+        let both = filtered(offset(since(&request, &full.checkpoint), 4), "id = 7");
+        assert_eq!(ids(&place.read(&both).await), [1, 7, 9, 11, 12, 13], "{index}");
+        let mut plain = offset(since(&request, &full.checkpoint), 2);
+        plain.filters = vec!["id <> 8 AND id <> 9".to_owned()];
+        assert_eq!(ids(&place.read(&plain).await), [1, 10, 11, 12, 13], "{index}");
+        assert_eq!(
+            ids(&place.read(&appended(&request, &full.checkpoint)).await),
+            [1, 9, 11, 12, 13],
+            "{index}"
+        );
+        assert_eq!(delta.checkpoint.cursor.expect("a cursor").value, "2024-06-01 00:00:00", "{index}");
+    }
+}
+
+#[tokio::test]
 async fn without_cursor_and_filter_the_whole_table_is_read() {
     let place = Place::quiet("delta_none").await;
     place.run("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)").await;

@@ -65,3 +65,28 @@ async fn tables_are_listed_with_columns_keys_and_estimates() {
         assert_eq!((read.columns(), read.key.iter().map(String::as_str).collect::<Vec<_>>()), (columns, key));
     }
 }
+
+#[tokio::test]
+async fn a_list_is_of_now_and_leaves_nothing_open() {
+    let place = Place::new("discover_again").await;
+    let names = async || -> Vec<String> {
+        let tables = place.source.discover().await.expect("a list of tables");
+        tables.iter().map(|table| table.table.name.to_string()).collect()
+    };
+    place.run("CREATE TABLE first (id int)").await;
+    assert_eq!(names().await, ["first"]);
+    place.run("CREATE TABLE second (id int)").await;
+    assert_eq!(names().await, ["first", "second"]);
+    place.run("DROP TABLE first").await;
+    assert_eq!(names().await, ["second"]);
+    // The connection that is kept for the next time ends its transaction on its own.
+    let open = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name = 'forebay' AND xact_start IS NOT NULL";
+    for _ in 0..6000 {
+        if place.say(open).await == "0" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    panic!("a transaction stays open");
+}

@@ -306,6 +306,43 @@ async fn appended_rows_are_appended_once_whatever_else_is_open() {
     assert_eq!(delta.rows.num_rows(), 0);
 }
 
+/// So many that a list of them would be long.
+const MANY: &str = "DO $$ BEGIN FOR i IN 1..1100 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$";
+
+#[tokio::test]
+async fn late_rows_are_found_among_many_transactions() {
+    let place = Place::quiet("late_many").await;
+    place
+        .run("CREATE TABLE t (id int PRIMARY KEY, changed timestamptz); INSERT INTO t VALUES (1, now())")
+        .await;
+    let request = ordered("t", "changed");
+    let early = place.read(&request).await;
+    let open = place.database.client().await;
+    run(&open, "BEGIN; INSERT INTO t VALUES (2, '2001-01-01')").await;
+    // Shown although an older transaction is open.
+    place.run("INSERT INTO t VALUES (3, '2001-01-01')").await;
+    let full = place.read(&request).await;
+    assert_eq!(full.rows.num_rows(), 2);
+    // A table without a key: what was shown is remembered.
+    place.run("CREATE TABLE log (id int, changed timestamptz)").await;
+    run(&open, "INSERT INTO log VALUES (2, '2001-01-01')").await;
+    place.run("INSERT INTO log VALUES (3, '2001-01-01')").await;
+    let logged = place.read(&ordered("log", "changed")).await;
+    assert_eq!(logged.column("id"), [Some("3".to_owned())]);
+
+    place.run(MANY).await;
+    run(&open, "SAVEPOINT a; INSERT INTO t VALUES (4, '2001-01-01'); COMMIT").await;
+    place.run("INSERT INTO log VALUES (5, '2001-01-01')").await;
+    for checkpoint in [&early.checkpoint, &full.checkpoint] {
+        let delta = place.read(&since(&request, checkpoint)).await;
+        assert_eq!((delta.extent, delta.rows.num_rows()), (Extent::Changes, 3), "{:?}", delta.sorted());
+    }
+    let delta = place.read(&appended(&ordered("log", "changed"), &logged.checkpoint)).await;
+    let mut ids: Vec<String> = delta.column("id").into_iter().flatten().collect();
+    ids.sort();
+    assert_eq!(ids, ["2", "5"]);
+}
+
 #[tokio::test]
 async fn a_checkpoint_of_another_past_reads_the_whole_table() {
     let place = Place::quiet("late_other").await;

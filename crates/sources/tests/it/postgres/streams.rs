@@ -125,10 +125,10 @@ async fn batches_are_bounded_by_rows_and_bytes() {
     let snapshot = place.source.snapshot().await.expect("a snapshot");
     let long: Vec<RecordBatch> = rows(&*snapshot, "long").await.batches.try_collect().await.expect("rows");
     let counts: Vec<usize> = long.iter().map(RecordBatch::num_rows).collect();
-    assert_eq!(counts, [61_440, 61_440, 27_120]);
+    assert_eq!(counts, [30_720, 30_720, 30_720, 30_720, 27_120]);
     let wide: Vec<RecordBatch> = rows(&*snapshot, "wide").await.batches.try_collect().await.expect("rows");
     let counts: Vec<usize> = wide.iter().map(RecordBatch::num_rows).collect();
-    assert_eq!(counts, [3, 3, 1]);
+    assert_eq!(counts, [2, 2, 2, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
