@@ -108,6 +108,19 @@ impl Queue {
         order.iter().find_map(|pool| next_of_pool(&pools[pool], &counts, limits, now))
     }
 
+    /// Takes one that waits as begun: it runs, and its pool was served last.
+    pub fn begin(&mut self, id: ExecutionId) {
+        let Some(place) = self.waiting.iter().position(|waiting| waiting.id == id) else { return };
+        let begun = self.waiting.swap_remove(place);
+        let newest = self.turns.values().copied().max().unwrap_or_default();
+        self.turns.insert(begun.pool, newest.saturating_add(1));
+        self.running.push(Running {
+            pool: begun.pool,
+            source_host: begun.source_host,
+            runs_alone: begun.runs_alone,
+        });
+    }
+
     /// Why an execution waits; `None` when it does not.
     #[must_use]
     pub fn waits_for(

@@ -10,8 +10,9 @@ use forebay_core::stop::Stop;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use crate::Engine;
+use crate::live::Reserved;
 use crate::rescuer::lease_from;
-use crate::{Engine, Live};
 
 /// How long a due execution waits at most when its wake-up was lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -50,8 +51,8 @@ impl Engine {
                 ),
             }
             tokio::select! {
-                () = self.0.wake.notified() => {}
-                Some(_) = running.join_next() => {}
+                // Whatever ends says so here, too.
+                () = self.0.wake.notified() => while running.try_join_next().is_some() {},
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
                 () = stop.requested() => {}
             }
@@ -70,38 +71,40 @@ impl Engine {
         if tokio::time::timeout(self.0.settings.drain, ended).await.is_ok() {
             return;
         }
-        for live in self.0.live.lock().await.values() {
-            live.stop.request();
-        }
+        self.0.live.stop_all();
         while running.join_next().await.is_some() {}
     }
 
     async fn claim_all(&self, running: &mut JoinSet<()>, server: &Stop) -> Result<()> {
         let limits = self.limits();
         loop {
-            let mut live = self.0.live.lock().await;
+            let room = limits.running.saturating_sub(self.0.live.len());
             // What waits for room on the disk is looked at again when there is some.
-            if live.len() >= limits.running || server.is_requested() || self.disk_has_room().is_err() {
+            if room == 0 || server.is_requested() || self.disk_has_room().is_err() {
                 return Ok(());
             }
             let now = self.now();
-            let queue = self.store().front_of_queue(now).await?;
-            let Some(id) = queue.next(limits, false, now) else { return Ok(()) };
+            let next = self.store().next_in_queue(limits, room, now).await?;
+            if next.is_empty() {
+                return Ok(());
+            }
+            // Before they are claimed: a cancel finds them queued, or here.
+            let mut reserved: Vec<Reserved> = next.iter().map(|id| self.0.live.reserve(*id)).collect();
+            for claimed in self.store().claim_executions(&next, now, lease_from(now)).await? {
+                let id = claimed.execution.id;
+                let Some(place) = reserved.iter().position(|reserved| reserved.id() == id) else { continue };
+                let (run, stop) = reserved.swap_remove(place).begin(claimed.claim);
+                self.changed(id);
+                let (engine, server) = (self.clone(), server.clone());
+                let span = tracing::info_span!(
+                    "execution",
+                    execution.id = %id,
+                    data_pool.id = %claimed.execution.pool_id,
+                    data_job.id = %claimed.execution.job_id,
+                );
+                running.spawn(async move { engine.run(run, claimed, stop, server).await }.instrument(span));
+            }
             // One that was queued a moment ago and is not any more leaves the queue as it is.
-            let claimed = self.store().claim_execution(id, now, lease_from(now)).await?;
-            let Some(claimed) = claimed else { continue };
-            let (handle, stop) = Stop::new();
-            live.insert(id, Live { claim: claimed.claim, stop: handle, canceled_by: None });
-            drop(live);
-            self.changed(id);
-            let (engine, server) = (self.clone(), server.clone());
-            let span = tracing::info_span!(
-                "execution",
-                execution.id = %id,
-                data_pool.id = %claimed.execution.pool_id,
-                data_job.id = %claimed.execution.job_id,
-            );
-            running.spawn(async move { engine.run(claimed, stop, server).await }.instrument(span));
         }
     }
 }

@@ -7,8 +7,9 @@ use forebay_core::execution::{
 };
 use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId, TaskId};
 
+use crate::Engine;
+use crate::live::Standing;
 use crate::spec::source_host;
-use crate::{Changed, Engine};
 
 /// What a caller wants run.
 #[derive(Clone, Debug)]
@@ -134,31 +135,42 @@ impl Engine {
     pub async fn cancel_execution(&self, caller: &Caller, id: ExecutionId) -> Result<Execution> {
         let execution = self.visible(caller, id).await?;
         self.pool_to_execute(caller, execution.pool_id).await?;
-        let mut live = self.0.live.lock().await;
-        match live.get_mut(&id) {
-            Some(running) => {
-                running.canceled_by.get_or_insert_with(|| caller.name.clone());
-                running.stop.request();
-                // So that a kill of the server does not forget it. Asked for it is in any case.
-                if let Err(error) = self.store().note_cancel(id, caller.name.as_str()).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(execution.id = %id, error, "a cancel cannot be recorded before the end");
-                }
-            }
-            None => {
-                let text = match self.store().execution(id).await? {
-                    Execution { attempt: 1, interruptions: 0, status: Status::Queued, .. } => {
-                        format!("canceled by {} before it began", caller.name)
-                    }
-                    _ => format!("canceled by {}", caller.name),
-                };
-                if self.store().finish_execution(id, Status::Cancel, Some(&text), self.now()).await? {
-                    self.changed(id);
-                }
-            }
-        }
-        drop(live);
+        while !self.cancel_as_it_stands(caller, id).await? {}
         self.store().execution(id).await
+    }
+
+    /// `false`: it stands elsewhere by now.
+    async fn cancel_as_it_stands(&self, caller: &Caller, id: ExecutionId) -> Result<bool> {
+        // Read before it is looked up here. What is claimed has its entry before the metadata says so and keeps it
+        // until the metadata says more, so what runs by this reading and has no entry is run by nobody.
+        let seen = self.store().held_execution(id).await?;
+        if seen.execution.status.is_finished() {
+            return Ok(true);
+        }
+        let Some(entry) = self.0.live.get(id) else {
+            let text = match seen.execution {
+                Execution { attempt: 1, interruptions: 0, status: Status::Queued, .. } => {
+                    format!("canceled by {} before it began", caller.name)
+                }
+                _ => format!("canceled by {}", caller.name),
+            };
+            let ended = self.store().finish_seen(&seen, Status::Cancel, Some(&text), self.now()).await?;
+            if ended {
+                self.run_is_over(id);
+            }
+            return Ok(ended);
+        };
+        // Held to the end: the claim comes before, and the end before, or after and sees it.
+        let mut standing = entry.standing().await;
+        let Standing::Running { canceled_by } = &mut *standing else { return Ok(false) };
+        canceled_by.get_or_insert_with(|| caller.name.clone());
+        entry.stop();
+        // So that a kill of the server does not forget it. Asked for it is in any case.
+        if let Err(error) = self.store().note_cancel(id, caller.name.as_str()).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(execution.id = %id, error, "a cancel cannot be recorded before the end");
+        }
+        Ok(true)
     }
 
     /// Cancels the live execution of a job, if there is one.
@@ -177,10 +189,5 @@ impl Engine {
             Some(live) => self.cancel_execution(caller, live.id).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    pub(crate) fn changed(&self, id: ExecutionId) {
-        // No subscriber is no failure.
-        drop(self.0.changes.send(Changed(id)));
     }
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod backup;
+mod changes;
 mod connections;
 mod data;
 mod disk;
@@ -14,6 +15,7 @@ mod health;
 mod janitor;
 mod jobs;
 mod keys;
+mod live;
 mod metrics;
 mod models;
 mod parameters;
@@ -29,21 +31,17 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_core::Timestamp;
-use forebay_core::execution::Claim;
-use forebay_core::id::ExecutionId;
-use forebay_core::name::Name;
 use forebay_core::plane::DataPlane;
-use forebay_core::stop::StopHandle;
 use forebay_store::Store;
-use tokio::sync::{Mutex, Notify, broadcast};
+use tokio::sync::Notify;
 
 pub use backup::{Backup, BackupName, BackupState, Restored, restore};
+pub use changes::{Changed, Following};
 pub use connections::NewConnection;
 pub use disk::{Disk, DiskState, Space};
 pub use executions::{Selection, StartExecution, TaskSelection};
@@ -77,10 +75,6 @@ pub struct Settings {
     pub tables_at_a_time: usize,
 }
 
-/// Says that something about an execution has changed.
-#[derive(Clone, Copy, Debug)]
-pub struct Changed(pub ExecutionId);
-
 /// The use cases. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
@@ -92,24 +86,15 @@ pub(crate) struct Inner {
     settings: Settings,
     /// Something may be due in the queue. Only makes the dispatcher early.
     wake: Notify,
-    /// What runs now. Claiming, cancelling, ending and putting back hold it, so none can overtake the other.
-    live: Mutex<HashMap<ExecutionId, Live>>,
+    live: live::Live,
     queue: queue::SeenQueue,
-    changes: broadcast::Sender<Changed>,
+    changes: changes::Changes,
     backups: backup::Backups,
     disk: disk::DiskWatch,
     dispatching: health::Dispatching,
     scheduling: scheduler::Scheduling,
     /// Something may be older than the settings keep. Only makes the janitor early.
     tidy: Notify,
-}
-
-/// An execution that runs now.
-pub(crate) struct Live {
-    claim: Claim,
-    stop: StopHandle,
-    /// Who asked for its end first; `None` when nobody did, so that a stop of the server is no cancel.
-    canceled_by: Option<Name>,
 }
 
 impl Engine {
@@ -121,16 +106,15 @@ impl Engine {
         disk: Arc<dyn Disk>,
         settings: Settings,
     ) -> Self {
-        let (changes, _) = broadcast::channel(1024);
         Self(Arc::new(Inner {
             store,
             plane,
             clock,
             settings,
             wake: Notify::new(),
-            live: Mutex::new(HashMap::new()),
+            live: live::Live::default(),
             queue: queue::SeenQueue::default(),
-            changes,
+            changes: changes::Changes::default(),
             backups: backup::Backups::default(),
             disk: disk::DiskWatch::new(disk),
             dispatching: health::Dispatching::default(),
@@ -145,11 +129,5 @@ impl Engine {
 
     fn now(&self) -> Timestamp {
         self.0.clock.now()
-    }
-
-    /// News about every execution, as it comes. Whoever falls behind misses some and reads the state again.
-    #[must_use]
-    pub fn changes(&self) -> broadcast::Receiver<Changed> {
-        self.0.changes.subscribe()
     }
 }

@@ -11,6 +11,7 @@ use forebay_store::{Held, Requeue};
 
 use crate::Engine;
 use crate::dispatch::log;
+use crate::live::Standing;
 
 /// How long a claim holds without a sign of life, in milliseconds.
 const LEASE_MILLIS: i64 = 30_000;
@@ -84,9 +85,8 @@ fn later(now: Timestamp, millis: i64) -> Timestamp {
 impl Engine {
     /// Takes back whatever a server before this one ran. The lock on the data folder proves that it is gone.
     pub(crate) async fn take_back_all(&self) -> Result<()> {
-        let live = self.0.live.lock().await;
         for held in self.store().held_claims().await? {
-            if !live.contains_key(&held.execution.id) {
+            if !self.0.live.has(held.execution.id) {
                 self.take_back(&held, "the server ended while this execution ran").await?;
             }
         }
@@ -107,20 +107,23 @@ impl Engine {
     }
 
     pub(crate) async fn look_at_leases(&self) -> Result<()> {
-        // Held to the end, so that no execution begins or ends here in between.
-        let live = self.0.live.lock().await;
-        let numbers: Vec<u64> = live.values().map(|live| live.claim.number).collect();
-        if !numbers.is_empty() {
+        let claimed = self.0.live.claimed();
+        if !claimed.is_empty() {
+            let numbers: Vec<u64> = claimed.iter().map(|(claim, _)| claim.number).collect();
             let held = self.store().renew_leases(&numbers, lease_from(self.now())).await?;
-            for (id, lost) in live.iter().filter(|(_, live)| !held.contains(&live.claim.number)) {
+            for (claim, entry) in claimed.iter().filter(|(claim, _)| !held.contains(&claim.number)) {
+                // One that has ended meanwhile has lost nothing; one that is ending is waited for.
+                let Standing::Running { .. } = *entry.standing().await else { continue };
                 tracing::warn!(
-                    execution.id = %id, claim = lost.claim.number,
+                    execution.id = %entry.id(), claim = claim.number,
                     "an execution was taken away from its run, which is stopped"
                 );
-                lost.stop.request();
+                entry.stop();
             }
         }
-        let lapsed = self.store().lapsed_claims(self.now()).await?;
+        let mut lapsed = self.store().lapsed_claims(self.now()).await?;
+        // What was claimed since the renewal, by a claim that was long on its way to the disk, is renewed next time.
+        lapsed.retain(|held| !self.0.live.has(held.execution.id));
         for held in &lapsed {
             self.take_back(held, "the server that ran this execution gave no sign of life for 30 seconds")
                 .await?;
@@ -132,27 +135,27 @@ impl Engine {
         Ok(())
     }
 
-    /// The caller holds what runs here, so no cancel comes in between.
+    /// A cancel that comes in between ends it first, and that stands.
     async fn take_back(&self, held: &Held, reason: &str) -> Result<()> {
         let (id, claim, now) = (held.execution.id, held.claim, self.now());
         if let Some(name) = &held.execution.canceled_by {
             let message = format!("canceled by {name}");
-            self.store().finish_claimed(id, claim, Status::Cancel, Some(&message), now).await?;
+            self.store().finish_claimed(id, claim, &[], Status::Cancel, Some(&message), now).await?;
         } else {
             let loss = Loss::Interrupted { reason: reason.to_owned() };
             match Aftermath::of(&held.execution, &loss, now) {
                 Aftermath::Requeue(requeue) => {
-                    self.store().requeue_execution(id, claim, &requeue).await?;
+                    self.store().requeue_execution(id, claim, &[], &requeue).await?;
                 }
                 Aftermath::Fail(message) => {
                     let line = log(LogLevel::Error, "EXECUTION_INTERRUPTED", &message);
-                    self.store().record_events(id, claim, &[(now, line)]).await?;
-                    self.store().finish_claimed(id, claim, Status::Fail, Some(&message), now).await?;
+                    let last = [(now, line)];
+                    self.store().finish_claimed(id, claim, &last, Status::Fail, Some(&message), now).await?;
                 }
             }
         }
         tracing::warn!(execution.id = %id, data_pool.id = %held.execution.pool_id, reason, "execution was interrupted");
-        self.changed(id);
+        self.run_is_over(id);
         Ok(())
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::Engine;
 use crate::dispatch::log;
+use crate::live::Running;
 use crate::rescuer::Aftermath;
 
 /// Events wait here; a full channel makes the run wait for the store.
@@ -31,6 +32,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How often that is tried once the server stops.
 const TRIES_IN_A_STOP: u32 = 5;
 
+/// Events of a run, each with its moment.
+type News = Vec<(Timestamp, Event)>;
+
 /// Where a run leaves its execution.
 enum End {
     Finish(Status, Option<String>),
@@ -38,18 +42,19 @@ enum End {
 }
 
 impl Engine {
-    pub(crate) async fn run(&self, claimed: Claimed, stop: Stop, server: Stop) {
+    pub(crate) async fn run(&self, run: Running, claimed: Claimed, stop: Stop, server: Stop) {
         let Claimed { execution, claim, spec } = claimed;
         tracing::info!(
             execution.id = %execution.id, data_pool.id = %execution.pool_id, claim = claim.number,
             attempt = execution.attempt, "execution started"
         );
-        let outcome = match self.prepare(&execution, spec.as_deref()).await {
+        let (outcome, last) = match self.prepare(&execution, spec.as_deref()).await {
             Ok(spec) => self.run_to_its_end(spec, claim, stop).await,
-            Err(outcome) => outcome,
+            Err(outcome) => (outcome, News::new()),
         };
-        self.end(&execution, claim, &outcome, &server).await;
-        self.changed(execution.id);
+        self.end(&run, &execution, &outcome, last, &server).await;
+        drop(run);
+        self.run_is_over(execution.id);
         // Its place is free, and it may be due again itself.
         self.0.wake.notify_one();
     }
@@ -67,8 +72,11 @@ impl Engine {
             tracing::error!(execution.id = %execution.id, error = %error, "a stored execution spec cannot be read");
             Outcome::Failed("the stored job cannot be read by this version; start it again".to_owned())
         })?;
-        let tasks = self.store().task_executions(execution.id).await;
-        leave_out_what_is_over(&mut spec, &tasks.map_err(|error| unread(execution.id, &error))?);
+        // One that was never interrupted has nothing behind it.
+        if execution.attempt > 1 || execution.interruptions > 0 {
+            let tasks = self.store().task_executions(execution.id).await;
+            leave_out_what_is_over(&mut spec, &tasks.map_err(|error| unread(execution.id, &error))?);
+        }
         Ok(spec)
     }
 
@@ -93,7 +101,8 @@ impl Engine {
         }
     }
 
-    async fn run_to_its_end(&self, spec: ExecutionSpec, claim: Claim, stop: Stop) -> Outcome {
+    /// How the run has ended, and what it said last, which is to be recorded with that.
+    async fn run_to_its_end(&self, spec: ExecutionSpec, claim: Claim, stop: Stop) -> (Outcome, News) {
         let id = spec.execution_id;
         let (sender, receiver) = mpsc::channel(EVENTS_IN_FLIGHT);
         let recorder = tokio::spawn(record(self.clone(), id, claim, receiver));
@@ -110,30 +119,44 @@ impl Engine {
                 )
             }
         };
-        if let Err(error) = recorder.await {
+        let last = recorder.await.unwrap_or_else(|error| {
             tracing::error!(execution.id = %id, error = %error, "the recorder of events ended in a panic");
-        }
-        outcome
+            News::new()
+        });
+        (outcome, last)
     }
 
     /// Records where a run has left its execution. That must reach the store, or the job could never be started
     /// again; when the server stops first, the next start finds it running and takes it back.
-    async fn end(&self, execution: &Execution, claim: Claim, outcome: &Outcome, server: &Stop) {
+    async fn end(
+        &self,
+        run: &Running,
+        execution: &Execution,
+        outcome: &Outcome,
+        mut last: News,
+        server: &Stop,
+    ) {
         let mut pause = FIRST_PAUSE;
+        let mut tries = 0;
         let mut tries_in_a_stop = 0;
         loop {
-            let Err(error) = self.record_end(execution, claim, outcome, server).await else { return };
+            let Err(error) = self.record_end(run, execution, outcome, &last, server).await else { return };
+            tries += 1;
+            let lost = tries == EVENT_ATTEMPTS && !last.is_empty();
             tracing::error!(
-                execution.id = %execution.id, error = &error as &dyn std::error::Error,
+                execution.id = %execution.id, lost, error = &error as &dyn std::error::Error,
                 "the end of an execution cannot be recorded"
             );
+            if lost {
+                // Events that cannot be written must not keep it from its end.
+                last.clear();
+            }
             let stopping = server.is_requested();
             if stopping {
                 tries_in_a_stop += 1;
                 pause = FIRST_PAUSE;
             }
             if tries_in_a_stop == TRIES_IN_A_STOP {
-                self.0.live.lock().await.remove(&execution.id);
                 return;
             }
             tokio::select! {
@@ -146,30 +169,30 @@ impl Engine {
 
     async fn record_end(
         &self,
+        run: &Running,
         execution: &Execution,
-        claim: Claim,
         outcome: &Outcome,
+        last: &[(Timestamp, Event)],
         server: &Stop,
     ) -> Result<()> {
         // Held to the end: a cancel comes before, and is seen, or after, and finds it queued or ended.
-        let mut live = self.0.live.lock().await;
-        let canceled_by = live.get(&execution.id).and_then(|live| live.canceled_by.clone());
-        let (id, now) = (execution.id, self.now());
-        let recorded = match end_of(execution, outcome, canceled_by.as_ref(), server, now) {
+        let standing = run.standing().await;
+        let (id, claim, now) = (execution.id, run.claim, self.now());
+        let recorded = match end_of(execution, outcome, standing.canceled_by(), server, now) {
             End::Finish(status, message) => {
+                let mut last = last.to_vec();
                 if let (Status::Fail, Outcome::Lost(_), Some(text)) = (status, outcome, &message) {
-                    let line = log(LogLevel::Error, "EXECUTION_LOST", text);
-                    self.store().record_events(id, claim, &[(now, line)]).await?;
+                    last.push((now, log(LogLevel::Error, "EXECUTION_LOST", text)));
                 }
                 let message = message.as_deref();
-                let recorded = self.store().finish_claimed(id, claim, status, message, now).await?;
+                let recorded = self.store().finish_claimed(id, claim, &last, status, message, now).await?;
                 if recorded {
                     tracing::info!(execution.id = %id, status = status.as_str(), "execution finished");
                 }
                 recorded
             }
             End::Requeue(requeue) => {
-                let recorded = self.store().requeue_execution(id, claim, &requeue).await?;
+                let recorded = self.store().requeue_execution(id, claim, last, &requeue).await?;
                 if recorded {
                     let reason = requeue.because;
                     tracing::warn!(execution.id = %id, reason, "execution put back into the queue");
@@ -184,7 +207,7 @@ impl Engine {
                 "a run has ended that no longer held its execution; what it says is not taken"
             );
         }
-        live.remove(&id);
+        run.over(standing);
         Ok(())
     }
 }
@@ -252,16 +275,20 @@ impl EventSink for Events {
     }
 }
 
-/// Writes events in batches: as many as have come while the last ones were written.
+/// Writes events in batches: as many as have come while the last ones were written. Gives those that came last, when
+/// they are to be written with the end.
 async fn record(
     engine: Engine,
     id: ExecutionId,
     claim: Claim,
     mut receiver: mpsc::Receiver<(Timestamp, Event)>,
-) {
+) -> News {
     let mut batch = Vec::new();
     let mut held = true;
     while receiver.recv_many(&mut batch, EVENTS_AT_A_TIME).await > 0 {
+        if held && receiver.is_closed() && receiver.is_empty() {
+            return batch;
+        }
         for attempt in 1..=EVENT_ATTEMPTS {
             // What a run says that was taken away is heard to its end, so that it is not held up, and not kept.
             if !held {
@@ -283,4 +310,5 @@ async fn record(
         batch.clear();
         engine.changed(id);
     }
+    News::new()
 }

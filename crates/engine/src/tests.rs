@@ -13,6 +13,7 @@ mod losses;
 mod permissions;
 mod plane;
 mod queue;
+mod races;
 mod schedules;
 mod secrets;
 mod specs;

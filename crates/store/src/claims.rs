@@ -43,28 +43,31 @@ pub struct Requeue {
 }
 
 impl Store {
-    /// Claims one execution, if it is still queued. It runs from then on.
+    /// Claims executions in this order, those that are still queued. They run from then on.
     ///
     /// # Errors
-    /// Only `Internal`, `Unavailable` and `InsufficientStorage`.
-    pub async fn claim_execution(
+    /// Only `Internal`, `Unavailable` and `InsufficientStorage`; then none is claimed.
+    pub async fn claim_executions(
         &self,
-        id: ExecutionId,
+        ids: &[ExecutionId],
         now: Timestamp,
         lease_until: Timestamp,
-    ) -> Result<Option<Claimed>> {
-        let row = self.transact(|transaction| claim(transaction, id, now, lease_until)).await?;
-        let Some(row) = row else { return Ok(None) };
-        forebay_core::fault::point("claim.after_commit");
-        let held = read_held(&row)?;
-        let spec = match self.spec(id, &row) {
-            Ok(spec) => Some(spec),
-            Err(error) => {
-                tracing::error!(execution.id = %id, ?error, "the spec of an execution does not open");
-                None
-            }
-        };
-        Ok(Some(Claimed { execution: held.execution, claim: held.claim, spec }))
+    ) -> Result<Vec<Claimed>> {
+        let rows = self.transact(|transaction| claim_all(transaction, ids, now, lease_until)).await?;
+        let mut claimed = Vec::with_capacity(rows.len());
+        for row in rows {
+            forebay_core::fault::point("claim.after_commit");
+            let Held { execution, claim } = read_held(&row)?;
+            let spec = match self.spec(execution.id, &row) {
+                Ok(spec) => Some(spec),
+                Err(error) => {
+                    tracing::error!(execution.id = %execution.id, ?error, "the spec of an execution does not open");
+                    None
+                }
+            };
+            claimed.push(Claimed { execution, claim, spec });
+        }
+        Ok(claimed)
     }
 
     /// Writes news of a run, all or none. `false`: the execution has ended or was claimed anew, and nothing is
@@ -85,8 +88,8 @@ impl Store {
         self.transact(|transaction| record(transaction, id, claim, events)).await
     }
 
-    /// Ends an execution under its claim, as [`Store::finish_execution`] does. `false`: it has ended before or
-    /// was claimed anew, and that stands.
+    /// Writes the last news of a run and ends its execution under its claim, as [`Store::finish_execution`] does:
+    /// all of it or nothing. `false`: it has ended before or was claimed anew, and that stands.
     ///
     /// # Errors
     /// `Internal` when the status is not one of an end.
@@ -94,30 +97,71 @@ impl Store {
         &self,
         id: ExecutionId,
         claim: Claim,
+        last: &[(Timestamp, Event)],
         status: Status,
         message: Option<&str>,
         now: Timestamp,
     ) -> Result<bool> {
-        self.transact(|transaction| {
-            if !holds(transaction, id, claim)? || !executions::finish(transaction, id, status, message, now)?
-            {
-                return Ok(false);
+        if last.len() > FEW_EVENTS {
+            let (last, message) = (last.to_vec(), message.map(str::to_owned));
+            let work = move |transaction: &Connection| {
+                finish(transaction, id, claim, &last, status, message.as_deref(), now)
+            };
+            return self.transact_much(work).await;
+        }
+        self.transact(|transaction| finish(transaction, id, claim, last, status, message, now)).await
+    }
+
+    /// Ends an execution of which nothing runs, as [`Store::finish_execution`] does, if it stands as it was seen:
+    /// queued, or running under the same claim. `false`: it stands elsewhere by now.
+    ///
+    /// # Errors
+    /// `Internal` when the status is not one of an end.
+    pub async fn finish_seen(
+        &self,
+        seen: &Held,
+        status: Status,
+        message: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let id = seen.execution.id;
+        self.transact(|transaction| match seen.execution.status {
+            Status::Queued if is_queued(transaction, id)? => {
+                executions::finish(transaction, id, status, message, now)
             }
-            forebay_core::fault::point("finish.before_commit");
-            Ok(true)
+            Status::Running => finish(transaction, id, seen.claim, &[], status, message, now),
+            Status::Queued | Status::Success | Status::Fail | Status::Cancel | Status::Skipped => Ok(false),
         })
         .await
     }
 
-    /// Puts a running execution back into the queue, with a line in its log, to go on with the task that was
+    /// An execution with its newest claim.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn held_execution(&self, id: ExecutionId) -> Result<Held> {
+        let row = db::query("select * from executions where id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&*self.read()?)
+            .map_err(db::error)?;
+        read_held(&row.ok_or_else(|| executions::not_found(id))?)
+    }
+
+    /// Writes the last news of a run and puts its execution back into the queue, with a line in its log, to go on with the task that was
     /// interrupted: tasks before it stay as they ended, tables of it that are loaded stay loaded, and the rest is
     /// as if it had not begun. `false`: it has ended or was claimed anew, and that stands.
     ///
     /// # Errors
     /// Only `Internal`, `Unavailable` and `InsufficientStorage`.
-    pub async fn requeue_execution(&self, id: ExecutionId, claim: Claim, requeue: &Requeue) -> Result<bool> {
+    pub async fn requeue_execution(
+        &self,
+        id: ExecutionId,
+        claim: Claim,
+        last: &[(Timestamp, Event)],
+        requeue: &Requeue,
+    ) -> Result<bool> {
         self.transact(|transaction| {
-        if !holds(transaction, id, claim)? {
+        if !record(transaction, id, claim, last)? {
             return Ok(false);
         }
         let line = Event::Log {
@@ -248,18 +292,36 @@ impl Store {
     }
 }
 
+/// The rows of those that were queued.
+fn claim_all(
+    transaction: &Connection,
+    ids: &[ExecutionId],
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<Vec<Row>> {
+    // One that is not queued any more leaves its number unused.
+    let row = db::query("update claims set newest = newest + $1 returning newest")
+        .bind(db::integer(ids.len() as u64))
+        .fetch_one(transaction)
+        .map_err(db::error)?;
+    let newest: i64 = db::get(&row, "newest")?;
+    let numbers = newest.saturating_sub(db::integer(ids.len() as u64)).saturating_add(1)..=newest;
+    let mut rows = Vec::with_capacity(ids.len());
+    for (id, number) in ids.iter().zip(numbers) {
+        rows.extend(claim(transaction, *id, number, now, lease_until)?);
+    }
+    forebay_core::fault::point("claim.before_commit");
+    Ok(rows)
+}
+
 /// The execution's row, unless it is not queued any more.
 fn claim(
     transaction: &Connection,
     id: ExecutionId,
+    number: i64,
     now: Timestamp,
     lease_until: Timestamp,
 ) -> Result<Option<Row>> {
-    // One that is not queued any more leaves this number unused.
-    let row = db::query("update claims set newest = newest + 1 returning newest")
-        .fetch_one(transaction)
-        .map_err(db::error)?;
-    let number: i64 = db::get(&row, "newest")?;
     let row = db::query(
         "update executions
          set status = 'RUNNING', started_at = $2, claim = $3, lease_until = $4, not_before = null
@@ -277,7 +339,6 @@ fn claim(
         .bind(number)
         .execute(transaction)
         .map_err(db::error)?;
-    forebay_core::fault::point("claim.before_commit");
     Ok(Some(row))
 }
 
@@ -290,9 +351,35 @@ fn record(
     if !holds(transaction, id, claim)? {
         return Ok(false);
     }
-    events::write(transaction, id, events)?;
-    forebay_core::fault::point("events.before_commit");
+    if !events.is_empty() {
+        events::write(transaction, id, events)?;
+        forebay_core::fault::point("events.before_commit");
+    }
     Ok(true)
+}
+
+fn finish(
+    transaction: &Connection,
+    id: ExecutionId,
+    claim: Claim,
+    last: &[(Timestamp, Event)],
+    status: Status,
+    message: Option<&str>,
+    now: Timestamp,
+) -> Result<bool> {
+    if !record(transaction, id, claim, last)? || !executions::finish(transaction, id, status, message, now)? {
+        return Ok(false);
+    }
+    forebay_core::fault::point("finish.before_commit");
+    Ok(true)
+}
+
+fn is_queued(connection: &Connection, id: ExecutionId) -> Result<bool> {
+    let row = db::query("select 1 from executions where id = $1 and status = 'QUEUED'")
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .map_err(db::error)?;
+    Ok(row.is_some())
 }
 
 /// Whether an execution runs under this claim.

@@ -258,9 +258,11 @@ pub(crate) fn finish(
             return Err(Error::internal(format!("an execution cannot end as {}", status.as_str())));
         }
     };
-    // An engine's error may repeat whatever it was given.
-    let longest = settings::read(connection)?.log_message_bytes();
-    let message = message.map(|message| cut(message, longest).into_owned());
+    let message = match message {
+        // An engine's error may repeat whatever it was given.
+        Some(text) => Some(cut(text, settings::read(connection)?.log_message_bytes()).into_owned()),
+        None => None,
+    };
     let done = db::query(
         "update executions
          set status = $2, message = $3, finished_at = $4, sealed_spec = null, lease_until = null, not_before = null

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use forebay_core::id::DataPoolId;
-use forebay_core::queue::{Queue, Running, Waiting};
+use forebay_core::id::{DataPoolId, ExecutionId};
+use forebay_core::queue::{Limits, Queue, Running, Waiting};
 use forebay_core::{Result, Timestamp};
 
 use crate::Store;
@@ -20,22 +20,53 @@ pub(crate) const FIRST_OF_EACH_GROUP: &str = "
         group by pool_id, priority, source_host, attempt
     )";
 
+/// The one that is behind another one in its group.
+pub(crate) const NEXT_OF_ITS_GROUP: &str = "
+    select next.id, next.pool_id, next.source_host, next.priority, next.attempt, next.queued_at, next.seq,
+        next.not_before
+    from executions as first
+    join executions as next on next.pool_id = first.pool_id and next.priority = first.priority
+        and next.source_host is first.source_host and next.attempt = first.attempt and next.seq > first.seq
+    where first.id = $2 and next.status = 'QUEUED' and (next.not_before is null or next.not_before <= $1)
+    order by next.seq limit 1";
+
+/// So many at most; a negative number stands for all.
 pub(crate) const ALL_THAT_WAIT: &str = "
     select id, pool_id, source_host, priority, attempt, queued_at, seq, not_before from executions
-    where status = 'QUEUED'";
+    where status = 'QUEUED' limit $1";
+
+/// So many that wait are read in less time than another thread takes to wake up.
+const FEW: u32 = 64;
 
 impl Store {
-    /// What may be next: of all that waits, the first of each group, and what runs.
+    /// The executions to begin now, at most so many, in the order in which they begin.
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
-    pub async fn front_of_queue(&self, now: Timestamp) -> Result<Queue> {
+    pub async fn next_in_queue(
+        &self,
+        limits: Limits,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Vec<ExecutionId>> {
         let transaction = self.snapshot()?;
-        let rows = db::query(FIRST_OF_EACH_GROUP)
-            .bind(now.as_millis())
-            .fetch_all(&transaction)
-            .map_err(db::error)?;
-        read_queue(&rows, &transaction)
+        let mut queue = front(&transaction, now)?;
+        let mut next = Vec::new();
+        while next.len() < most
+            && let Some(id) = queue.next(limits, false, now)
+        {
+            next.push(id);
+            queue.begin(id);
+            if next.len() < most {
+                let behind = db::query(NEXT_OF_ITS_GROUP)
+                    .bind(now.as_millis())
+                    .bind(id.to_string())
+                    .fetch_optional(&transaction)
+                    .map_err(db::error)?;
+                queue.waiting.extend(behind.as_ref().map(read_waiting).transpose()?);
+            }
+        }
+        Ok(next)
     }
 
     /// All that waits and what runs.
@@ -43,12 +74,26 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn whole_queue(&self) -> Result<Queue> {
+        {
+            let transaction = self.snapshot()?;
+            let few = db::query(ALL_THAT_WAIT).bind(FEW).fetch_all(&transaction).map_err(db::error)?;
+            if few.len() < FEW as usize {
+                return read_queue(&few, &transaction);
+            }
+        }
         self.scan(|connection| {
-            let rows = db::query(ALL_THAT_WAIT).fetch_all(connection).map_err(db::error)?;
+            let rows = db::query(ALL_THAT_WAIT).bind(-1_i64).fetch_all(connection).map_err(db::error)?;
             read_queue(&rows, connection)
         })
         .await
     }
+}
+
+/// What may be next: of all that waits, the first of each group, and what runs.
+pub(crate) fn front(connection: &Connection, now: Timestamp) -> Result<Queue> {
+    let rows =
+        db::query(FIRST_OF_EACH_GROUP).bind(now.as_millis()).fetch_all(connection).map_err(db::error)?;
+    read_queue(&rows, connection)
 }
 
 fn read_queue(waiting: &[Row], connection: &Connection) -> Result<Queue> {

@@ -22,6 +22,9 @@ impl Store {
                 .bind(execution.to_string())
                 .fetch_all(&transaction)
                 .map_err(db::error)?;
+        if tasks.is_empty() {
+            return Ok(Vec::new());
+        }
         let steps =
             db::query("select * from step_executions where execution_id = $1 order by task_id, position")
                 .bind(execution.to_string())

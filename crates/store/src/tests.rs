@@ -36,10 +36,10 @@ use forebay_core::parameter::{
     DynamicOperation, DynamicValue, Parameter, ParameterOrigin, ParameterType, Visibility,
 };
 use forebay_core::pool::DataPool;
-use forebay_core::queue::Limits;
+use forebay_core::queue::{Limits, Queue};
 use forebay_core::retry::RetryPolicy;
 use forebay_core::secret::Secret;
-use forebay_core::{Error, Timestamp};
+use forebay_core::{Error, Result, Timestamp};
 
 use crate::{Claimed, KeyKind, Requeue, Store, db, events};
 
@@ -136,11 +136,15 @@ fn new_execution(job: &DataJob, queued_at: i64) -> Execution {
     Execution::queued(job.pool_id, job.id, ExtractionMode::Delta, by, at(queued_at))
 }
 
+async fn front_of_queue(store: &Store, now: Timestamp) -> Result<Queue> {
+    crate::queue::front(&*store.read()?, now)
+}
+
 /// Claims the execution that is next, whatever its pool.
 async fn claim_next(store: &Store, now: i64) -> Option<Claimed> {
     let limits = Limits { running: 9, per_pool: 9, per_source: 9 };
-    let id = store.front_of_queue(at(now)).await.unwrap().next(limits, false, at(now))?;
-    store.claim_execution(id, at(now), at(now + 30)).await.unwrap()
+    let id = front_of_queue(store, at(now)).await.unwrap().next(limits, false, at(now))?;
+    store.claim_executions(&[id], at(now), at(now + 30)).await.unwrap().pop()
 }
 
 fn requeue(now: i64) -> Requeue {

@@ -178,15 +178,24 @@ async fn a_claim_that_nobody_keeps_is_taken_back_and_its_run_says_nothing_more()
     assert_eq!((back.status, back.interruptions), (Status::Queued, 1));
     assert_eq!(other.store.lost_leases().await.unwrap(), 1);
     // The old run ends after all; the first end is that of the newest claim.
-    let claimed =
-        other.store.claim_execution(started.id, back.queued_at, back.queued_at).await.unwrap().unwrap();
+    let claimed = other
+        .store
+        .claim_executions(&[started.id], back.queued_at, back.queued_at)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
     house.plane.open_gate(1);
     silent.stop().await;
     assert_eq!(house.execution(started.id).await.status, Status::Running);
     let newer = claimed.claim;
     assert!(newer.number > house.plane.claims()[0].number);
     assert!(
-        other.store.finish_claimed(started.id, newer, Status::Success, None, back.queued_at).await.unwrap()
+        other
+            .store
+            .finish_claimed(started.id, newer, &[], Status::Success, None, back.queued_at)
+            .await
+            .unwrap()
     );
 }
 

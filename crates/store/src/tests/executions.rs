@@ -104,7 +104,7 @@ async fn the_first_end_of_an_execution_stands() {
         assert_eq!(told[0].finished_at, Some(at(13)));
         assert_eq!(store.log_messages(execution.id, None, &[], 10, 0).await.unwrap().1, 1);
         assert!(claim_next(&store, 24).await.is_none());
-        assert!(store.claim_execution(execution.id, at(24), at(54)).await.unwrap().is_none());
+        assert!(store.claim_executions(&[execution.id], at(24), at(54)).await.unwrap().is_empty());
     }
     let (store, job) = store_with_job().await;
     let execution = new_execution(&job, 10);

@@ -2,6 +2,7 @@
 //! has ended. A reader who is slow skips to the newest state.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Sse;
@@ -9,15 +10,20 @@ use axum::response::sse::{Event, KeepAlive};
 use forebay_core::access::Caller;
 use forebay_core::error::{Error, Result};
 use forebay_core::id::ExecutionId;
-use forebay_engine::{Changed, Engine};
+use forebay_engine::{Engine, Following};
 use futures::Stream;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::time::Instant;
 
 use super::{ExecutionView, TAG};
 use crate::api::auth::Auth;
 use crate::api::path::Path;
 use crate::api::problem::Reply;
+
+/// Between two states a follower rests this many times as long as it took to read one: an execution of a thousand
+/// tables is told less often than one of two, and costs its followers the same.
+const REST: u32 = 10;
+/// The longest rest. The end of a run is told at once.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Follows an execution: events named `execution`, each with the whole state as JSON. The first is
 /// the state as it is, the last the one in which the execution has ended; comments in between keep
@@ -31,10 +37,11 @@ pub(crate) async fn execution_events(
     Auth(caller): Auth,
     Path(id): Path<ExecutionId>,
 ) -> Reply<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
-    // Subscribed before the state is read, so that no change falls in between.
-    let changes = engine.changes();
-    engine.execution(&caller, id).await?;
-    let follower = Follower { engine, caller, id, changes, last: String::new() };
+    // Followed before the state is read, so that no change falls in between.
+    let news = engine.news_of(id);
+    let mut follower =
+        Follower { engine, caller, id, news, last: String::new(), unsent: None, rested: Instant::now() };
+    follower.unsent = Some(follower.read().await?);
     let stream = futures::stream::unfold(Some(follower), |follower| async { follower?.next().await });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
 }
@@ -43,26 +50,32 @@ struct Follower {
     engine: Engine,
     caller: Caller,
     id: ExecutionId,
-    changes: Receiver<Changed>,
+    news: Following,
     /// What was sent last.
     last: String,
+    /// The first state.
+    unsent: Option<Seen>,
+    /// When the next state may be read.
+    rested: Instant,
 }
+
+/// A state as JSON, and whether it is that of the end.
+type Seen = (String, bool);
 
 impl Follower {
     /// The next event, and who sends the one after it: nobody when the execution has ended.
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Option<Self>)> {
         loop {
-            if !self.last.is_empty() {
-                self.changed().await?;
-            }
-            let (text, is_finished) = match self.state().await {
-                Ok(state) => state,
-                // The permission was taken away, or the pool is gone.
-                Err(Error::NotFound { .. } | Error::Forbidden(_)) => return None,
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(execution.id = %self.id, error, "an execution cannot be followed");
-                    return None;
+            let (text, is_finished) = match self.unsent.take() {
+                Some(first) => first,
+                None => {
+                    self.news.changed().await;
+                    tokio::select! {
+                        () = tokio::time::sleep_until(self.rested) => {}
+                        () = self.news.over() => {}
+                    }
+                    // It has all the changes that are waiting, too.
+                    self.state_or_end().await?
                 }
             };
             if text != self.last {
@@ -76,25 +89,28 @@ impl Follower {
         }
     }
 
-    /// Waits until the execution may have changed; `None` when the engine is gone.
-    async fn changed(&mut self) -> Option<()> {
-        loop {
-            match self.changes.recv().await {
-                Ok(changed) if changed.0 != self.id => {}
-                Ok(_) | Err(RecvError::Lagged(_)) => break,
-                Err(RecvError::Closed) => return None,
-            }
-        }
-        // The state read next has all the changes that are waiting, too.
-        loop {
-            match self.changes.try_recv() {
-                Ok(_) | Err(TryRecvError::Lagged(_)) => {}
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Some(()),
+    /// `None` when it cannot be followed any more.
+    async fn state_or_end(&mut self) -> Option<Seen> {
+        match self.read().await {
+            Ok(state) => Some(state),
+            // The permission was taken away, or the pool is gone.
+            Err(Error::NotFound { .. } | Error::Forbidden(_)) => None,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(execution.id = %self.id, error, "an execution cannot be followed");
+                None
             }
         }
     }
 
-    async fn state(&self) -> Result<(String, bool)> {
+    async fn read(&mut self) -> Result<Seen> {
+        let begun = Instant::now();
+        let state = self.state().await;
+        self.rested = Instant::now() + (begun.elapsed() * REST).min(LONGEST_REST);
+        state
+    }
+
+    async fn state(&self) -> Result<Seen> {
         let (execution, tasks) = self.engine.execution(&self.caller, self.id).await?;
         let waits_for = self.engine.waits_for(&execution).await?;
         let view = ExecutionView::new(&execution, &tasks, waits_for);
