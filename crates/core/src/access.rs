@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::Timestamp;
 use crate::id::{ApplicationId, DataPoolId, KeyId, UserId};
 use crate::name::Name;
+use crate::oauth::Authority;
 
 /// What a grant can allow. All but `Execute` and `Metrics` are the permissions of the wire contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,6 +77,7 @@ pub struct Caller {
     pub subject: Subject,
     pub name: Name,
     pub role: Role,
+    pub authority: Authority,
 }
 
 /// A person.

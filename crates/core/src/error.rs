@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::access::Permission;
 use crate::id::ExecutionId;
+use crate::oauth::{Action, OauthScope};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,7 +28,7 @@ pub enum Error {
     #[error("the credentials are missing or not valid")]
     Unauthenticated,
     /// The caller may see the object but not do this.
-    #[error("this needs the permission {0}")]
+    #[error("this needs {0}")]
     Forbidden(Needed),
     /// Something outside does not answer, or is not built into this server.
     #[error("{what}")]
@@ -75,15 +76,35 @@ pub enum Needed {
     Metrics,
     /// The administrator's role.
     Administrator,
+    /// An access token with a scope that lets this through, or a key.
+    Scope(Action),
+}
+
+impl Needed {
+    /// The scopes of which one is enough.
+    pub fn scopes(action: Action) -> impl Iterator<Item = OauthScope> {
+        OauthScope::ALL.into_iter().filter(move |scope| scope.lets(action))
+    }
 }
 
 impl fmt::Display for Needed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::One(permission) => write!(formatter, "{} on the data pool", permission.as_str()),
-            Self::Execution => formatter.write_str("VIEW and MANAGE, or EXECUTE, on the data pool"),
-            Self::Metrics => formatter.write_str("METRICS, granted for the whole service"),
-            Self::Administrator => formatter.write_str("of an administrator"),
+            Self::One(permission) => {
+                write!(formatter, "the permission {} on the data pool", permission.as_str())
+            }
+            Self::Execution => {
+                formatter.write_str("the permission VIEW and MANAGE, or EXECUTE, on the data pool")
+            }
+            Self::Metrics => formatter.write_str("the permission METRICS, granted for the whole service"),
+            Self::Administrator => formatter.write_str("the permission of an administrator"),
+            Self::Scope(action) => {
+                let scopes = Self::scopes(*action).map(OauthScope::as_str).collect::<Vec<_>>();
+                match scopes.as_slice() {
+                    [] => formatter.write_str("an API key: no scope of an access token is enough"),
+                    scopes => write!(formatter, "the scope {}", scopes.join(" or ")),
+                }
+            }
         }
     }
 }
@@ -106,6 +127,11 @@ pub enum Kind {
     User,
     Application,
     Key,
+    OauthClient,
+    OauthSecret,
+    OauthConsent,
+    AccessToken,
+    SigningKey,
     Table,
     Path,
     Backup,
@@ -129,6 +155,11 @@ impl fmt::Display for Kind {
             Self::User => "user",
             Self::Application => "application",
             Self::Key => "key",
+            Self::OauthClient => "OAuth client",
+            Self::OauthSecret => "secret of an OAuth client",
+            Self::OauthConsent => "consent",
+            Self::AccessToken => "access token",
+            Self::SigningKey => "signing key",
             Self::Table => "table",
             Self::Path => "path",
             Self::Backup => "backup",

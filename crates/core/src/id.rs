@@ -77,4 +77,12 @@ ids! {
     ApplicationId is Application;
     /// A key of a user or an application.
     KeyId is Key;
+    /// A secret of an OAuth client.
+    OauthSecretId is OauthSecret;
+    /// What a user has allowed an OAuth client: what its tokens for this user descend from.
+    ConsentId is OauthConsent;
+    /// An access token.
+    AccessTokenId is AccessToken;
+    /// A key that signs access tokens.
+    SigningKeyId is SigningKey;
 }

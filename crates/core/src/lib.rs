@@ -5,7 +5,7 @@
 //! run of it is told; [`spec`] is the frozen form of a job that is handed to what runs it;
 //! [`source`] and [`warehouse`] are what a run reads from and writes to; [`event`] is the news it
 //! sends back; [`queue`] says which execution is next; [`plane`] is what runs it all; [`access`]
-//! says who may do what;
+//! says who may do what, and [`oauth`] what of it counts with an access token;
 //! [`schedule`] says when jobs run by themselves;
 //! [`settings`] is what an administrator sets while the server runs.
 
@@ -22,6 +22,7 @@ pub mod id;
 pub mod job;
 pub mod model;
 pub mod name;
+pub mod oauth;
 pub mod parameter;
 pub mod plane;
 pub mod pool;

@@ -23,10 +23,11 @@ pub enum Setting {
     ModelVersionsKept,
     DiskMinimumFreeMib,
     DiskAlarmFreeMib,
+    AccessTokenSeconds,
 }
 
 impl Setting {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ExecutionsKeptDays,
         Self::ExecutionsKeptPerJob,
         Self::LogsKeptDays,
@@ -35,6 +36,7 @@ impl Setting {
         Self::ModelVersionsKept,
         Self::DiskMinimumFreeMib,
         Self::DiskAlarmFreeMib,
+        Self::AccessTokenSeconds,
     ];
 
     /// The name on the wire and on the command line; the unit is in it.
@@ -49,6 +51,7 @@ impl Setting {
             Self::ModelVersionsKept => "modelVersionsKept",
             Self::DiskMinimumFreeMib => "diskMinimumFreeMib",
             Self::DiskAlarmFreeMib => "diskAlarmFreeMib",
+            Self::AccessTokenSeconds => "accessTokenSeconds",
         }
     }
 
@@ -81,6 +84,10 @@ impl Setting {
                 "With less free on the disk of the data folder, the log and the metrics warn. Without a value: \
                  4 GiB or 10 % of the disk, whichever is less."
             }
+            Self::AccessTokenSeconds => {
+                "How long an OAuth access token holds, where its client has no time of its own. Tokens that are \
+                 there keep theirs."
+            }
         }
     }
 
@@ -95,6 +102,7 @@ impl Setting {
             Self::LogMessageBytes => Some(8 * 1024),
             Self::ModelVersionsKept => Some(2),
             Self::DiskMinimumFreeMib | Self::DiskAlarmFreeMib => None,
+            Self::AccessTokenSeconds => Some(900),
         }
     }
 
@@ -109,6 +117,8 @@ impl Setting {
             Self::ModelVersionsKept => 1..=100,
             // The largest is a pebibyte.
             Self::DiskMinimumFreeMib | Self::DiskAlarmFreeMib => 1..=1_073_741_824,
+            // A month: a client that never asks again must get through its work.
+            Self::AccessTokenSeconds => 1..=2_592_000,
         }
     }
 
@@ -199,6 +209,11 @@ impl ServiceSettings {
     #[must_use]
     pub fn model_versions_kept(&self) -> u64 {
         self.number(Setting::ModelVersionsKept)
+    }
+
+    #[must_use]
+    pub fn access_token_seconds(&self) -> u64 {
+        self.number(Setting::AccessTokenSeconds)
     }
 
     /// In bytes, for a disk of `total` bytes.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use forebay_core::access::{Caller, Permission, Role};
 use forebay_core::error::{Error, Kind, Needed, Result};
 use forebay_core::id::DataPoolId;
+use forebay_core::oauth::Action;
 use forebay_core::pool::DataPool;
 
 use crate::Engine;
@@ -36,8 +37,32 @@ impl Engine {
         permission: Permission,
         pool: DataPoolId,
     ) -> Result<DataPool> {
+        let action = match permission {
+            Permission::View => Action::Read,
+            Permission::UseAllDataModels => Action::ReadModels,
+            Permission::Edit => Action::Edit,
+            Permission::Manage => Action::Manage,
+            Permission::DataPush => Action::DataPush,
+            Permission::ContinuousDataPush => Action::ContinuousDataPush,
+            Permission::Execute => Action::Execute,
+            Permission::Metrics => Action::Administer,
+        };
+        self.pool_for(caller, permission, action, pool).await
+    }
+
+    /// As [`Engine::pool_with`], where scopes tell more apart than permissions do.
+    pub(crate) async fn pool_for(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        action: Action,
+        pool: DataPoolId,
+    ) -> Result<DataPool> {
         let held = self.permissions_in(caller, pool).await?;
-        self.checked(pool, &held, held.contains(&permission), Needed::One(permission)).await
+        let may = held.contains(&permission);
+        let found = self.checked(pool, &held, may, Needed::One(permission)).await?;
+        Self::lets(caller, action)?;
+        Ok(found)
     }
 
     /// A pool and the right to start and cancel its jobs: view and manage, or execute.
@@ -45,14 +70,18 @@ impl Engine {
         let held = self.permissions_in(caller, pool).await?;
         let may = held.contains(&Permission::Execute)
             || (held.contains(&Permission::View) && held.contains(&Permission::Manage));
-        self.checked(pool, &held, may, Needed::Execution).await
+        let found = self.checked(pool, &held, may, Needed::Execution).await?;
+        Self::lets(caller, Action::Execute)?;
+        Ok(found)
     }
 
     /// A pool and the right to see its jobs and what they did: view, or execute.
     pub(crate) async fn pool_to_watch(&self, caller: &Caller, pool: DataPoolId) -> Result<DataPool> {
         let held = self.permissions_in(caller, pool).await?;
         let may = held.contains(&Permission::Execute) || held.contains(&Permission::View);
-        self.checked(pool, &held, may, Needed::One(Permission::View)).await
+        let found = self.checked(pool, &held, may, Needed::One(Permission::View)).await?;
+        Self::lets(caller, Action::Watch)?;
+        Ok(found)
     }
 
     async fn checked(
@@ -74,6 +103,7 @@ impl Engine {
 
     /// Refuses everybody who may not read the figures of the server.
     pub(crate) async fn may_read_figures(&self, caller: &Caller) -> Result<()> {
+        Self::lets(caller, Action::Administer)?;
         match caller.role {
             Role::Admin => Ok(()),
             Role::Member => {
@@ -85,11 +115,24 @@ impl Engine {
         }
     }
 
-    /// Refuses everybody but administrators.
+    /// Refuses everybody but administrators, and them too when they come with an access token.
     pub(crate) fn administrator(caller: &Caller) -> Result<()> {
+        Self::administrator_for(caller, Action::Administer)
+    }
+
+    /// Refuses everybody but administrators.
+    pub(crate) fn administrator_for(caller: &Caller, action: Action) -> Result<()> {
         match caller.role {
-            Role::Admin => Ok(()),
+            Role::Admin => Self::lets(caller, action),
             Role::Member => Err(Error::Forbidden(Needed::Administrator)),
+        }
+    }
+
+    /// Refuses an access token whose scopes are not for this.
+    pub(crate) fn lets(caller: &Caller, action: Action) -> Result<()> {
+        match caller.authority.lets(action) {
+            true => Ok(()),
+            false => Err(Error::Forbidden(Needed::Scope(action))),
         }
     }
 }

@@ -7,6 +7,7 @@ use forebay_core::connection::{ConnectionConfig, DataConnection, HashAlgorithm, 
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::name::Name;
+use forebay_core::oauth::Action;
 use forebay_core::parameter::ParameterOrigin;
 use forebay_core::secret::Secret;
 use forebay_core::source::SourceTable;
@@ -29,6 +30,20 @@ impl Engine {
     pub async fn data_connections(&self, caller: &Caller, pool: DataPoolId) -> Result<Vec<DataConnection>> {
         self.pool_with(caller, Permission::View, pool).await?;
         self.store().data_connections(pool).await
+    }
+
+    /// The names of a pool's connections alone, to say whose tables are whose.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn data_connection_names(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+    ) -> Result<Vec<(DataConnectionId, Name)>> {
+        self.pool_for(caller, Permission::View, Action::ReadTables, pool).await?;
+        let connections = self.store().data_connections(pool).await?;
+        Ok(connections.into_iter().map(|connection| (connection.id, connection.name)).collect())
     }
 
     /// # Errors

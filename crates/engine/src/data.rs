@@ -4,6 +4,7 @@ use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::Execution;
 use forebay_core::id::{DataConnectionId, DataPoolId};
+use forebay_core::oauth::Action;
 use forebay_core::plane::Damage;
 use forebay_core::pool::{connection_schema, global_schema};
 use forebay_core::source::{SourceError, SourceErrorKind};
@@ -21,7 +22,7 @@ impl Engine {
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub async fn tables(&self, caller: &Caller, pool: DataPoolId) -> Result<Vec<PoolTable>> {
-        self.pool_with(caller, Permission::View, pool).await?;
+        self.pool_for(caller, Permission::View, Action::ReadTables, pool).await?;
         self.0.plane.tables(pool).await.map_err(warehouse_error)
     }
 
@@ -53,7 +54,7 @@ impl Engine {
         sql: String,
         limit: usize,
     ) -> Result<Rows> {
-        self.pool_with(caller, Permission::View, pool).await?;
+        self.pool_for(caller, Permission::View, Action::Query, pool).await?;
         if limit == 0 || limit > QUERY_LIMIT {
             return Err(Error::invalid("limit", format!("must be between 1 and {QUERY_LIMIT}")));
         }

@@ -1,5 +1,6 @@
-//! Drops what is older than the settings keep: log messages, then executions. It works in small steps, so that
-//! nobody waits long for it, and acts on what the store says is due: a crash only makes it late.
+//! Drops what is older than the settings keep: log messages, then executions, then what of OAuth has ended. It works
+//! in small steps, so that nobody waits long for it, and acts on what the store says is due: a crash only makes it
+//! late.
 
 use std::time::Duration;
 
@@ -93,6 +94,10 @@ impl Engine {
             }
             tokio::time::sleep(PAUSE).await;
         }
+        while !stop.is_requested() && self.store().drop_ended_oauth(self.now()).await? > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.tidy_signing_keys().await?;
         let mut left = u64::MAX;
         while !stop.is_requested() {
             match self.store().give_back_space().await? {

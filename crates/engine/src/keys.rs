@@ -6,6 +6,7 @@ use forebay_core::access::{Application, Caller, Grant, Key, Permission, Role, Sc
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{ApplicationId, DataPoolId, KeyId, UserId};
 use forebay_core::name::Name;
+use forebay_core::oauth::Action;
 use forebay_core::secret::Secret;
 use forebay_store::KeyKind;
 use sha2::{Digest, Sha256};
@@ -29,7 +30,8 @@ pub(crate) fn random_text() -> String {
     STANDARD.encode(rand::random::<[u8; 32]>())
 }
 
-fn hash(secret: &str) -> [u8; 32] {
+/// What is kept of a secret.
+pub(crate) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
@@ -73,8 +75,9 @@ impl Engine {
     /// The caller's own keys; for an administrator, everybody's.
     ///
     /// # Errors
-    /// Only internal ones.
+    /// `Forbidden` for an access token: it must not turn into a key, which has no end and no scopes.
     pub async fn keys(&self, caller: &Caller) -> Result<Vec<Key>> {
+        Self::lets(caller, Action::Administer)?;
         match caller.role {
             Role::Admin => self.store().keys(None).await,
             Role::Member => self.store().keys(Some(caller.subject)).await,
@@ -86,6 +89,7 @@ impl Engine {
     /// # Errors
     /// `Forbidden`, `NotFound`.
     pub async fn create_key(&self, caller: &Caller, owner: Option<Subject>, name: Name) -> Result<NewKey> {
+        Self::lets(caller, Action::Administer)?;
         let owner = owner.unwrap_or(caller.subject);
         if owner != caller.subject {
             Self::administrator(caller)?;
@@ -95,7 +99,7 @@ impl Engine {
     }
 
     /// # Errors
-    /// `NotFound`, also for keys of others.
+    /// `Forbidden` for an access token; `NotFound`, also for keys of others.
     pub async fn delete_key(&self, caller: &Caller, key: KeyId) -> Result<()> {
         if !self.keys(caller).await?.iter().any(|kept| kept.id == key) {
             return Err(Error::not_found(forebay_core::error::Kind::Key, key));
@@ -168,7 +172,7 @@ impl Engine {
     /// # Errors
     /// `Forbidden`, `NotFound`.
     pub async fn grants(&self, caller: &Caller, pool: Option<DataPoolId>) -> Result<Vec<Grant>> {
-        Self::administrator(caller)?;
+        Self::administrator_for(caller, Action::ReadPermissions)?;
         match pool {
             Some(pool) => {
                 self.store().data_pool(pool).await?;

@@ -18,6 +18,7 @@ mod keys;
 mod live;
 mod metrics;
 mod models;
+mod oauth;
 mod parameters;
 mod pools;
 mod queue;
@@ -48,6 +49,10 @@ pub use executions::{Selection, StartExecution, TaskSelection};
 pub use health::Check;
 pub use keys::{FirstKey, NewKey};
 pub use metrics::Figures;
+pub use oauth::{
+    Asked, AskedByDevice, AuthorizationRequest, ClientProof, DeviceAnswer, NewClient, NewClientSecret,
+    OauthClientChange, OauthError, PublicKey, Refusal, TokenAnswer, TokenGrant, Visit,
+};
 pub use schedules::Preview;
 pub use tasks::NewTask;
 
@@ -95,6 +100,7 @@ pub(crate) struct Inner {
     scheduling: scheduler::Scheduling,
     /// Something may be older than the settings keep. Only makes the janitor early.
     tidy: Notify,
+    oauth: oauth::State,
 }
 
 impl Engine {
@@ -120,6 +126,7 @@ impl Engine {
             dispatching: health::Dispatching::default(),
             scheduling: scheduler::Scheduling::default(),
             tidy: Notify::new(),
+            oauth: oauth::State::default(),
         }))
     }
 

@@ -6,6 +6,7 @@ use forebay_core::id::{DataModelId, DataPoolId};
 use forebay_core::job::TaskKind;
 use forebay_core::model::{DataModel, ForeignKey, ModelTable};
 use forebay_core::name::Name;
+use forebay_core::oauth::Action;
 
 use crate::Engine;
 
@@ -13,7 +14,7 @@ impl Engine {
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub async fn data_models(&self, caller: &Caller, pool: DataPoolId) -> Result<Vec<DataModel>> {
-        self.pool_with(caller, Permission::View, pool).await?;
+        self.pool_for(caller, Permission::View, Action::ReadModels, pool).await?;
         self.store().data_models(pool).await
     }
 
@@ -25,7 +26,7 @@ impl Engine {
         pool: DataPoolId,
         model: DataModelId,
     ) -> Result<DataModel> {
-        self.pool_with(caller, Permission::View, pool).await?;
+        self.pool_for(caller, Permission::View, Action::ReadModels, pool).await?;
         self.store().data_model(pool, model).await
     }
 

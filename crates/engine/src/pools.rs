@@ -4,6 +4,7 @@ use forebay_core::access::{Caller, Permission, Role};
 use forebay_core::error::{Error, Result};
 use forebay_core::id::DataPoolId;
 use forebay_core::name::Name;
+use forebay_core::oauth::Action;
 use forebay_core::pool::DataPool;
 
 use crate::Engine;
@@ -12,8 +13,9 @@ impl Engine {
     /// The pools the caller may see.
     ///
     /// # Errors
-    /// Only internal ones.
+    /// `Forbidden` for an access token without a scope for it.
     pub async fn data_pools(&self, caller: &Caller) -> Result<Vec<DataPool>> {
+        Self::lets(caller, Action::Watch)?;
         match caller.role {
             Role::Admin => self.store().data_pools().await,
             Role::Member => {
@@ -55,6 +57,7 @@ impl Engine {
                 }
             }
         }
+        Self::lets(caller, Action::Edit)?;
         self.store().create_data_pool(&pool).await?;
         Ok(pool)
     }

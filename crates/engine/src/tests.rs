@@ -10,6 +10,7 @@ mod executions;
 mod house;
 mod janitor;
 mod losses;
+mod oauth;
 mod permissions;
 mod plane;
 mod queue;

@@ -20,6 +20,7 @@ mod loads;
 mod logs;
 mod metrics;
 mod models;
+pub(crate) mod oauth;
 mod path;
 mod pools;
 mod problem;
@@ -52,9 +53,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::document::Needs::{
-    Administrator, Authenticated, Edit, Execute, Manage, Metrics, Public, View, Watch,
+    Administrator, Authenticated, Edit, Execute, Manage, Metrics, Oauth, Public, View, Watch,
 };
 use self::document::at;
+use self::oauth::Site;
 
 /// The largest request body, in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -62,11 +64,13 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 /// The whole API. Paths are matched with single slashes and without one at the end.
 pub(crate) fn router(
     engine: Engine,
+    site: Site,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static {
     let requests = Arc::new(metrics::Requests::new());
     let router = Router::from(api())
         .fallback(answer::no_such_path)
         .layer(Extension(engine.clone()))
+        .layer(Extension(site))
         .layer(Extension(Arc::clone(&requests)))
         .layer(CatchPanicLayer::custom(answer::panicked))
         .layer(CompressionLayer::new())
@@ -85,8 +89,23 @@ fn api() -> OpenApiRouter<Engine> {
         .routes(at("/api/cloud/permissions", Authenticated, routes!(connect::service_permissions)))
         .routes(at("/api/cloud/team", Authenticated, routes!(connect::cloud_team)))
         .routes(at("/api/team", Authenticated, routes!(connect::team)))
+        .merge(oauth())
         .nest("/integration/api", contract())
         .nest("/forebay/api/v1", own())
+}
+
+/// The endpoints of OAuth 2.0.
+#[rustfmt::skip]
+fn oauth() -> OpenApiRouter<Engine> {
+    use self::oauth::{authorize, device, discovery, token};
+    OpenApiRouter::default()
+        .routes(at("/.well-known/openid-configuration", Public, routes!(discovery::openid_configuration)))
+        .routes(at("/oauth2/jwks", Public, routes!(discovery::jwks)))
+        .routes(at("/oauth2/token", Oauth, routes!(token::oauth_token)))
+        .routes(at("/oauth2/revoke", Oauth, routes!(token::revoke_oauth_token)))
+        .routes(at("/oauth2/device_authorization", Oauth, routes!(token::begin_device_login)))
+        .routes(at("/oauth2/authorize", Oauth, routes!(authorize::authorize, authorize::decide_authorization)))
+        .routes(at("/device", Oauth, routes!(device::device_login, device::decide_device_login)))
 }
 
 /// The calls of the wire contract.
@@ -145,6 +164,7 @@ fn contract() -> OpenApiRouter<Engine> {
 #[rustfmt::skip]
 fn own() -> OpenApiRouter<Engine> {
     use self::{backups, connections, damages, executions, grants, jobs, keys, models, query, retry_policies, schedules, settings, users};
+    use self::oauth::{clients, consents, keys as oauth_keys};
     OpenApiRouter::default()
         .routes(at("/pools/{poolId}/connections", View, routes!(connections::data_connections)))
         .routes(at("/pools/{poolId}/connections", Edit, routes!(connections::create_data_connection)))
@@ -182,6 +202,15 @@ fn own() -> OpenApiRouter<Engine> {
         .routes(at("/settings", Administrator, routes!(settings::settings, settings::change_settings)))
         .routes(at("/keys", Authenticated, routes!(keys::keys, keys::create_key)))
         .routes(at("/keys/{keyId}", Authenticated, routes!(keys::delete_key)))
+        .routes(at("/oauth/clients", Administrator, routes!(clients::oauth_clients, clients::create_oauth_client)))
+        .routes(at("/oauth/clients/{clientId}", Administrator, routes!(clients::oauth_client, clients::update_oauth_client, clients::delete_oauth_client)))
+        .routes(at("/oauth/clients/{clientId}/end-tokens", Administrator, routes!(clients::end_tokens_of_client)))
+        .routes(at("/oauth/clients/{clientId}/secrets", Administrator, routes!(clients::create_client_secret)))
+        .routes(at("/oauth/clients/{clientId}/secrets/{secretId}", Administrator, routes!(clients::delete_client_secret)))
+        .routes(at("/oauth/consents", Authenticated, routes!(consents::consents)))
+        .routes(at("/oauth/consents/{consentId}", Authenticated, routes!(consents::end_consent)))
+        .routes(at("/oauth/signing-keys", Administrator, routes!(oauth_keys::signing_keys, oauth_keys::rotate_signing_keys)))
+        .routes(at("/oauth/signing-keys/{signingKeyId}", Administrator, routes!(oauth_keys::delete_signing_key)))
         .routes(at("/users", Administrator, routes!(users::users, users::create_user)))
         .routes(at("/users/{userId}", Administrator, routes!(users::delete_user)))
         .routes(at("/applications", Administrator, routes!(users::applications, users::create_application)))

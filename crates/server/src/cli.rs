@@ -7,6 +7,7 @@ mod execution;
 mod grant;
 mod job;
 mod key;
+mod oauth;
 mod pool;
 mod query;
 mod schedule;
@@ -23,6 +24,7 @@ use serde_json::json;
 use crate::demo;
 use crate::serve::{self, Options, Server};
 use crate::telemetry::Telemetry;
+use crate::tls::SiteOptions;
 use crate::worker;
 
 /// A self-hosted data integration server.
@@ -45,6 +47,8 @@ enum Command {
         /// Where to listen.
         #[arg(long, env = "FOREBAY_LISTEN", default_value = "127.0.0.1:8080")]
         listen: String,
+        #[command(flatten)]
+        site: SiteOptions,
         /// Where an OpenTelemetry collector takes traces over gRPC, as http://127.0.0.1:4317; none are sent
         /// without it.
         #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
@@ -116,10 +120,10 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let json = arguments.json;
     match arguments.command {
-        Command::Serve { options, listen, otlp_endpoint: _ } => {
+        Command::Serve { options, listen, site, otlp_endpoint: _ } => {
             let opened = serve::open(&options).await?;
             let first_key = opened.first_key.as_ref().map(|first| first.secret.clone());
-            let server = Server::start(opened, &listen).await?;
+            let server = Server::start(opened, &listen, &site).await?;
             let mut out = std::io::stdout();
             if let Some(key) = first_key {
                 writeln!(
@@ -128,7 +132,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     key.expose()
                 )?;
             }
-            writeln!(out, "Forebay listens on http://{}", server.address)?;
+            writeln!(out, "Forebay listens on {}", server.url)?;
             out.flush()?;
             server.serve(serve::asked_to_end()).await?;
         }

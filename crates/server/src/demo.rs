@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::cli::client::Client;
 use crate::cli::show::receipts;
 use crate::serve::{self, Options, QueueOptions, Server, WorkerOptions};
+use crate::tls::SiteOptions;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -43,8 +44,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let opened = serve::open(&options).await?;
     let first = opened.first_key.as_ref().context("a new data folder has a first key")?;
     let key = first.secret.expose().to_owned();
-    let server = Server::start(opened, &arguments.listen).await?;
-    let base = format!("http://{}", server.address);
+    let server = Server::start(opened, &arguments.listen, &SiteOptions::default()).await?;
+    let base = server.url.clone();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let until = async {
         // Whichever comes first; a sender that is gone asks for nothing.

@@ -4,9 +4,11 @@ mod api;
 mod cli;
 mod demo;
 mod disk;
+mod listen;
 mod local_pool;
 mod serve;
 mod telemetry;
+mod tls;
 mod wiring;
 mod worker;
 

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::future::{Future, IntoFuture};
 use std::io::{Read, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,6 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use axum::ServiceExt;
 use axum::extract::Request;
-use axum::serve::ListenerExt;
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_engine::{Engine, FirstKey, Settings};
 use forebay_store::Store;
@@ -19,7 +17,10 @@ use forebay_worker::{Patience, WorkerPlane};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::api::oauth::Site;
 use crate::disk::DataDisk;
+use crate::listen::{Listening, Peer};
+use crate::tls::{SiteOptions, Tls};
 use crate::wiring::{self, WallClock};
 
 /// Where a server keeps its data, and how much it may use.
@@ -106,6 +107,7 @@ pub(crate) struct Opened {
     workers: Arc<WorkerPlane>,
     /// The administrator's key, at the first start only.
     pub(crate) first_key: Option<FirstKey>,
+    data_dir: PathBuf,
     _lock: File,
 }
 
@@ -142,7 +144,7 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
         settings,
     );
     let first_key = engine.first_start().await?;
-    Ok(Opened { engine, workers, first_key, _lock: lock })
+    Ok(Opened { engine, workers, first_key, data_dir: dir.clone(), _lock: lock })
 }
 
 /// Takes the folder's lock, and notes this process in its file.
@@ -167,22 +169,30 @@ fn lock(dir: &Path) -> anyhow::Result<File> {
 
 /// A server that answers.
 pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+    /// Where it listens, as an address for clients.
+    pub(crate) url: String,
+    site: Site,
     stop: StopHandle,
     dispatcher: JoinHandle<()>,
     keeper: JoinHandle<()>,
     scheduler: JoinHandle<()>,
-    listener: TcpListener,
+    certificate: Option<JoinHandle<()>>,
+    listener: Listening,
     opened: Opened,
 }
 
 impl Server {
     /// Begins to listen and to run what is queued.
-    pub(crate) async fn start(opened: Opened, listen: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn start(opened: Opened, listen: &str, site: &SiteOptions) -> anyhow::Result<Self> {
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address = listener.local_addr()?;
+        let tls = Tls::open(site, &opened.data_dir, address).await?;
         let (stop, stopped) = Stop::new();
+        let site = Site { public_url: site.public_url.clone(), has_tls: tls.is_some() };
+        let url = format!("{}://{address}", if site.has_tls { "https" } else { "http" });
+        let listener = Listening::new(listener, tls.as_ref().map(Tls::current));
+        let certificate = tls.map(|tls| tokio::spawn(tls.keep_fresh(stopped.clone())));
         let engine = opened.engine.clone();
         let keeper = tokio::spawn({
             let (engine, stopped) = (engine.clone(), stopped.clone());
@@ -193,17 +203,15 @@ impl Server {
             async move { engine.run_schedules(stopped).await }
         });
         let dispatcher = tokio::spawn(async move { engine.dispatch(stopped).await });
-        Ok(Self { address, stop, dispatcher, keeper, scheduler, listener, opened })
+        Ok(Self { url, site, stop, dispatcher, keeper, scheduler, certificate, listener, opened })
     }
 
     /// Answers until `until` resolves; then what runs is stopped and waited for.
     pub(crate) async fn serve(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { stop, mut dispatcher, keeper, mut scheduler, listener, opened, .. } = self;
-        let service = crate::api::router(opened.engine.clone());
-        let service = ServiceExt::<Request>::into_make_service(service);
-        // An event is sent when it happens, and not together with the next one or when the client has confirmed
-        // the last; a connection that does not take the wish is served all the same.
-        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+        let Self { site, stop, mut dispatcher, keeper, mut scheduler, certificate, listener, opened, .. } =
+            self;
+        let service = crate::api::router(opened.engine.clone(), site);
+        let service = ServiceExt::<Request>::into_make_service_with_connect_info::<Peer>(service);
         // Not the graceful kind: a client that follows an execution would hold the server up.
         let mut serving = std::pin::pin!(axum::serve(listener, service).into_future());
         tokio::select! {
@@ -217,6 +225,9 @@ impl Server {
             scheduler.await?;
             dispatcher.await?;
             keeper.await?;
+            if let Some(certificate) = certificate {
+                certificate.await?;
+            }
             opened.workers.stop().await;
             anyhow::Ok(())
         };

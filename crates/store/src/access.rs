@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use forebay_core::access::{Application, Caller, Grant, Key, Permission, Role, Scope, Subject, User};
 use forebay_core::error::Kind;
 use forebay_core::id::{ApplicationId, DataPoolId, KeyId, UserId};
+use forebay_core::oauth::Authority;
 use forebay_core::{Error, Result, Timestamp};
 
 use crate::db::{self, Row};
@@ -222,6 +223,7 @@ impl Store {
             },
             name: db::name(&row)?,
             role: db::word::<Role>(&row, "role")?,
+            authority: Authority::Whole,
         };
         let due = now.as_millis() - LAST_USED_MILLIS;
         if db::optional_time(&row, "last_used_at")?.is_none_or(|last| last.as_millis() <= due) {

@@ -12,6 +12,7 @@ mod jobs;
 mod log_budget;
 mod logs;
 mod models;
+mod oauth;
 mod parameters;
 mod pools;
 mod queue;
@@ -33,6 +34,10 @@ use forebay_core::{Error, Result};
 
 pub use crate::access::KeyKind;
 pub use crate::claims::{Claimed, Held, Requeue};
+pub use crate::oauth::{
+    Code, Consent, DeviceRequest, DeviceState, Exchanged, Hash, RefreshToken, Refreshed, SigningKey,
+    TokenHolder, TokenMarks,
+};
 pub use crate::totals::{LiveExecutions, Totals};
 
 use crate::db::{Connection, Reader, Readers, Writer};

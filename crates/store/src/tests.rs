@@ -4,6 +4,7 @@ mod access;
 mod backup;
 mod claims;
 mod executions;
+mod oauth;
 mod queue;
 mod retention;
 mod schedules;

@@ -8,6 +8,7 @@ use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::Status;
 use forebay_core::id::{ExecutionId, ScheduleId};
 use forebay_core::name::Name;
+use forebay_core::oauth::Authority;
 use forebay_core::schedule::{Cause, OnFailure, Overlap, RunJob, ScheduleRun};
 
 use crate::{Engine, Selection, StartExecution};
@@ -209,11 +210,12 @@ impl Engine {
         match subject {
             Subject::User(id) => {
                 let user = self.store().user(id).await?;
-                Ok(Caller { subject, name: user.name, role: user.role })
+                Ok(Caller { subject, name: user.name, role: user.role, authority: Authority::Whole })
             }
             Subject::Application(id) => {
                 let application = self.store().application(id).await?;
-                Ok(Caller { subject, name: application.name, role: Role::Member })
+                let (name, role) = (application.name, Role::Member);
+                Ok(Caller { subject, name, role, authority: Authority::Whole })
             }
         }
     }

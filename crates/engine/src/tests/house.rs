@@ -18,6 +18,7 @@ use forebay_core::id::{
 use forebay_core::job::{Activation, DataJob, Task, TaskKind};
 use forebay_core::model::ModelTable;
 use forebay_core::name::{Identifier, Name};
+use forebay_core::oauth::Authority;
 use forebay_core::queue::Limits;
 use forebay_core::secret::Secret;
 use forebay_core::stop::{Stop, StopHandle};
@@ -273,7 +274,7 @@ impl House {
         if !permissions.is_empty() {
             self.engine.set_grant(&self.admin, &Grant { subject, scope, permissions }).await.unwrap();
         }
-        Caller { subject, name: user.name, role: user.role }
+        Caller { subject, name: user.name, role: user.role, authority: Authority::Whole }
     }
 
     /// Takes away what a member may do in a scope.

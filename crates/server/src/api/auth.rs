@@ -1,5 +1,5 @@
-//! Who sends a request: `Authorization: Bearer <user key>` or `AppKey <application key>`. The
-//! prefix is part of the credential: a key is refused under the wrong one.
+//! Who sends a request: `Authorization: Bearer <user key or access token>` or `AppKey <application key>`.
+//! The prefix is part of the credential: a key is refused under the wrong one.
 //!
 //! [`required`] stands before every route but the public ones, so nothing of a request is looked
 //! at before its sender is known.
@@ -51,7 +51,10 @@ async fn caller(
 ) -> Result<Caller, Problem> {
     let (kind, secret) = credentials?;
     let engine = engine.ok_or_else(|| Error::internal("a route was built without the engine"))?;
-    Ok(engine.caller_by_key(secret.expose(), kind).await?)
+    Ok(match kind {
+        KeyKind::User => engine.caller_by_bearer(secret.expose()).await?,
+        KeyKind::Application => engine.caller_by_key(secret.expose(), kind).await?,
+    })
 }
 
 fn credentials(headers: &HeaderMap) -> Result<(KeyKind, Secret), Problem> {

@@ -29,6 +29,8 @@ const UNAUTHORIZED: &str = "Unauthorized";
 pub(crate) enum Needs {
     /// Nothing, not even a key.
     Public,
+    /// What OAuth says for each of its endpoints: a client's secret, a code, a user's key in a form.
+    Oauth,
     /// A key; the answer shows what the caller may see.
     Authenticated,
     /// View, on the data pool.
@@ -51,6 +53,7 @@ impl Needs {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
+            Self::Oauth => "oauth",
             Self::Authenticated => "authenticated",
             Self::View => "view",
             Self::Edit => "edit",
@@ -63,7 +66,8 @@ impl Needs {
     }
 }
 
-/// Places handlers, each with the path "", at a path. Only public ones are reached without a key.
+/// Places handlers, each with the path "", at a path. Only public ones and those of OAuth are reached without a
+/// key.
 pub(crate) fn at(
     path: &str,
     needs: Needs,
@@ -79,14 +83,14 @@ pub(crate) fn at(
             operation.parameters = None;
         }
         operation.extensions.get_or_insert_default().insert(PERMISSION.to_owned(), needs.as_str().into());
-        if needs == Needs::Public {
+        if matches!(needs, Needs::Public | Needs::Oauth) {
             operation.security = Some(Vec::new());
         }
     }
     let mut placed = Paths::new();
     placed.paths.insert(path.to_owned(), item);
     let handlers = match needs {
-        Needs::Public => handlers.layer(from_fn(auth::public)),
+        Needs::Public | Needs::Oauth => handlers.layer(from_fn(auth::public)),
         Needs::Authenticated
         | Needs::View
         | Needs::Edit
@@ -118,11 +122,15 @@ fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {
         "keyId" => "The key.",
         "userId" => "The user.",
         "applicationId" => "The application.",
+        "clientId" => "The OAuth client.",
+        "secretId" => "The secret of the client.",
+        "consentId" => "What was allowed.",
+        "signingKeyId" => "The key.",
         _ => "An id.",
     };
-    let schema = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+    // Some clients have names.
+    let format = (name != "clientId").then_some(SchemaFormat::KnownFormat(KnownFormat::Uuid));
+    let schema = ObjectBuilder::new().schema_type(Type::String).format(format);
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
@@ -144,7 +152,8 @@ pub(crate) fn outline() -> OpenApi {
          and /api are the wire contract of Celonis Data Integration; those below /forebay/api/v1 are \
          Forebay's own. Times are milliseconds since 1970-01-01T00:00:00Z. Paths are served with and \
          without a slash at the end. Every operation names what its caller needs in x-forebay-permission: \
-         public, authenticated, administrator, metrics (granted for all pools), or a permission on the data pool: view, edit (with view), \
+         public, authenticated, administrator, metrics (granted for all pools), oauth (what OAuth says for the \
+         endpoint), or a permission on the data pool: view, edit (with view), \
          manage, watch (view or execute), execute (view and manage, or execute)."
             .to_owned(),
     );
@@ -163,6 +172,7 @@ pub(crate) fn outline() -> OpenApi {
         ("Tables", "The tables of a pool, and SQL on them."),
         ("Data models", "Tables published together, and which jobs load them."),
         ("Access", "Keys, users, applications and grants."),
+        ("OAuth", "Access tokens: the endpoints of OAuth 2.0, and what administrators set up for them."),
         ("Server", "The server itself."),
     ];
     let tags = tags.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
@@ -174,8 +184,11 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     let components = document.components.get_or_insert_default();
     add_security(components);
     add_errors(components);
-    document.security =
-        Some(["userKey", "applicationKey"].map(|name| SecurityRequirement::new(name, [""; 0])).to_vec());
+    document.security = Some(
+        ["userKey", "accessToken", "applicationKey"]
+            .map(|name| SecurityRequirement::new(name, [""; 0]))
+            .to_vec(),
+    );
     for (path, item) in &mut document.paths.paths {
         let family = Family::of(path);
         let has_variables = variables(path).next().is_some();
@@ -191,9 +204,14 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
 fn add_security(components: &mut Components) {
     let mut user = Http::new(HttpAuthScheme::Bearer);
     user.description = Some("A user's API key.".to_owned());
+    let mut token = Http::new(HttpAuthScheme::Bearer);
+    token.bearer_format = Some("JWT".to_owned());
+    token.description =
+        Some("An OAuth access token. It needs a scope for the call, and the permission.".to_owned());
     let mut application = ApiKeyValue::new("Authorization");
     application.description = Some("`AppKey`, a space and an application's key.".to_owned());
     components.add_security_scheme("userKey", SecurityScheme::Http(user));
+    components.add_security_scheme("accessToken", SecurityScheme::Http(token));
     components.add_security_scheme("applicationKey", SecurityScheme::ApiKey(ApiKey::Header(application)));
 }
 
@@ -243,7 +261,7 @@ fn add_responses(operation: &mut Operation, family: Family, has_variables: bool)
     });
     let is_public = operation.security.as_ref().is_some_and(Vec::is_empty);
     let permission = operation.extensions.as_ref().and_then(|extensions| extensions.get(PERMISSION));
-    let is_for_all = permission.is_some_and(|needs| needs == "public" || needs == "authenticated");
+    let is_for_all = permission.is_some_and(|needs| ["public", "oauth"].iter().any(|open| needs == open));
     let mut statuses = Vec::new();
     if has_query || operation.request_body.is_some() {
         statuses.push("400");

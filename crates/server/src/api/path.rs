@@ -5,9 +5,10 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::id::{
-    ApplicationId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, KeyId, ParameterId,
-    ScheduleId, TableExtractionId, TaskId, UserId,
+    ApplicationId, ConsentId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, KeyId,
+    OauthSecretId, ParameterId, ScheduleId, SigningKeyId, TableExtractionId, TaskId, UserId,
 };
+use forebay_core::oauth::ClientId;
 
 use forebay_engine::BackupName;
 
@@ -54,8 +55,8 @@ macro_rules! segments {
 }
 
 segments! {
-    ApplicationId DataConnectionId DataJobId DataModelId DataPoolId ExecutionId KeyId ParameterId
-    ScheduleId TableExtractionId TaskId UserId
+    ApplicationId ClientId ConsentId DataConnectionId DataJobId DataModelId DataPoolId ExecutionId KeyId
+    OauthSecretId ParameterId ScheduleId SigningKeyId TableExtractionId TaskId UserId
 }
 
 fn next<'text, T: Segment>(texts: &mut impl Iterator<Item = &'text str>) -> Result<T> {

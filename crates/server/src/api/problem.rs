@@ -12,7 +12,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use forebay_core::error::Error;
+use forebay_core::error::{Error, Needed};
+use forebay_core::oauth::OauthScope;
 
 use self::body::FieldError;
 pub(crate) use self::body::{ContractError, Family, ProblemDetails, Unauthorized};
@@ -153,6 +154,13 @@ impl Problem {
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"forebay\", AppKey realm=\"forebay\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::Error(Error::Forbidden(Needed::Scope(action))) = self {
+            let scopes: Vec<&str> = Needed::scopes(*action).map(OauthScope::as_str).collect();
+            let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scopes.join(" "));
+            if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
         }
         if let Self::MethodNotAllowed { allowed } = self
             && let Ok(allowed) = HeaderValue::from_str(allowed)

@@ -71,7 +71,7 @@ pub(crate) struct SettingsRequest(BTreeMap<String, Option<Wish>>);
 
 /// What a setting shall be.
 #[derive(Clone, Copy)]
-enum Wish {
+pub(crate) enum Wish {
     Value(u64),
     Default,
 }

@@ -2,9 +2,9 @@
 
 use axum::Json;
 use axum::extract::State;
-use forebay_core::connection::DataConnection;
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{DataConnectionId, DataPoolId};
+use forebay_core::name::Name;
 use forebay_core::pool::connection_schema;
 use forebay_core::warehouse::{PoolColumn, PoolTable};
 use forebay_engine::Engine;
@@ -47,13 +47,13 @@ pub(crate) struct PoolColumnTransport {
 }
 
 impl PoolTableTransport {
-    fn new(table: &PoolTable, owner: Option<&DataConnection>) -> Self {
+    fn new(table: &PoolTable, owner: Option<&(DataConnectionId, Name)>) -> Self {
         Self {
             name: table.table.name.to_string(),
             loader_source: None,
             available: true,
-            data_source_id: owner.map(|owner| owner.id),
-            data_source_name: owner.map(|owner| owner.name.to_string()),
+            data_source_id: owner.map(|(id, _)| *id),
+            data_source_name: owner.map(|(_, name)| name.to_string()),
             columns: table.columns.iter().map(PoolColumnTransport::from).collect(),
             kind: table.kind.into(),
             schema_name: table.table.schema.to_string(),
@@ -90,10 +90,10 @@ pub(crate) async fn tables(
     Auth(caller): Auth,
     Path(pool): Path<DataPoolId>,
 ) -> Reply<Json<Vec<PoolTableTransport>>> {
-    let connections = engine.data_connections(&caller, pool).await?;
+    let connections = engine.data_connection_names(&caller, pool).await?;
     let tables = engine.tables(&caller, pool).await?;
     let schemas: Vec<_> =
-        connections.iter().map(|connection| connection_schema(pool, connection.id)).collect();
+        connections.iter().map(|(connection, _)| connection_schema(pool, *connection)).collect();
     let owner = |table: &PoolTable| {
         let place = schemas.iter().position(|schema| *schema == table.table.schema)?;
         connections.get(place)

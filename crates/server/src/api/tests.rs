@@ -46,16 +46,30 @@ fn the_document_is_the_snapshot() {
 
 #[test]
 fn every_operation_says_what_its_caller_needs() {
-    const KNOWN: [&str; 9] =
-        ["public", "authenticated", "view", "edit", "manage", "execute", "watch", "metrics", "administrator"];
+    const KNOWN: [&str; 10] = [
+        "public",
+        "oauth",
+        "authenticated",
+        "view",
+        "edit",
+        "manage",
+        "execute",
+        "watch",
+        "metrics",
+        "administrator",
+    ];
     let document = document();
     let operations = operations(&document);
     assert!(operations.len() > 60, "{} operations", operations.len());
     for (name, operation) in operations {
         let needs = operation["x-forebay-permission"].as_str().unwrap_or_default();
         assert!(KNOWN.contains(&needs), "{name} needs {needs:?}");
-        // Only the public ones are without credentials.
-        assert_eq!(needs == "public", operation["security"] == Value::Array(Vec::new()), "{name}");
+        // Only the public ones and those of OAuth are without credentials of the API.
+        assert_eq!(
+            ["public", "oauth"].contains(&needs),
+            operation["security"] == Value::Array(Vec::new()),
+            "{name}"
+        );
     }
 }
 

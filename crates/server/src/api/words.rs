@@ -2,7 +2,7 @@
 //! exact names.
 
 use forebay_core::error::{Error, Result};
-use forebay_core::{access, connection, execution, parameter, queue, schedule, warehouse};
+use forebay_core::{access, connection, execution, oauth, parameter, queue, schedule, warehouse};
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::{Deserialize, Serialize};
@@ -97,6 +97,21 @@ words! {
         UseAllDataModels View Edit Manage DataPush ContinuousDataPush Execute Metrics
     }
 
+    /// What an access token is good for.
+    OauthScopeName is oauth::OauthScope {
+        #[serde(rename = "integration.data-pools")] DataPools
+        #[serde(rename = "integration.data-pools:read")] DataPoolsRead
+        #[serde(rename = "integration.data-pools:execute")] DataPoolsExecute
+        #[serde(rename = "integration.data-pools:query")] DataPoolsQuery
+        #[serde(rename = "integration.data-pools:data_push")] DataPoolsDataPush
+        #[serde(rename = "integration.data-pools:continuous_data_push")] DataPoolsContinuousDataPush
+        #[serde(rename = "integration.data-models:read")] DataModelsRead
+        #[serde(rename = "authorization.permissions:read")] PermissionsRead
+        #[serde(rename = "studio")] Studio
+        #[serde(rename = "package-manager")] PackageManager
+        #[serde(rename = "action-engine.projects")] ActionEngineProjects
+    }
+
     /// Whether a user administers the team.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     RoleName is access::Role { Admin Member }
@@ -184,6 +199,9 @@ mod tests {
         assert_eq!(json!(TaskType::DataModelLoad), json!("DATA_MODEL_LOAD"));
         for permission in access::Permission::ALL {
             assert_eq!(json!(PermissionName::from(permission)), json!(permission.as_str()));
+        }
+        for scope in oauth::OauthScope::ALL {
+            assert_eq!(json!(OauthScopeName::from(scope)), json!(scope.as_str()));
         }
         for status in execution::Status::ALL {
             assert_eq!(json!(ExecutionStatus::from(status)), json!(status.as_str()));

@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::{backup, connection, execution, grant, job, key, pool, query, schedule, settings, user};
+use super::{backup, connection, execution, grant, job, key, oauth, pool, query, schedule, settings, user};
 
 /// What bad arguments and a missing environment end with, as clap does.
 const USAGE: u8 = 2;
@@ -46,6 +46,15 @@ pub(crate) enum ClientCommand {
     /// List and set what users and applications may do.
     #[command(subcommand)]
     Grant(grant::Command),
+    /// List, make, change and delete OAuth clients. Administrators only.
+    #[command(subcommand)]
+    OauthClient(oauth::ClientCommand),
+    /// List and take back what OAuth clients were allowed.
+    #[command(subcommand)]
+    Consent(oauth::ConsentCommand),
+    /// List, make and delete the keys that sign access tokens. Administrators only.
+    #[command(subcommand)]
+    SigningKey(oauth::KeyCommand),
     /// Make and list backups. Administrators only.
     #[command(subcommand)]
     Backup(backup::Command),
@@ -80,6 +89,9 @@ impl ClientCommand {
             Self::User(command) => command.run(&client, json).await,
             Self::Application(command) => command.run(&client, json).await,
             Self::Grant(command) => command.run(&client, json).await,
+            Self::OauthClient(command) => command.run(&client, json).await,
+            Self::Consent(command) => command.run(&client, json).await,
+            Self::SigningKey(command) => command.run(&client, json).await,
             Self::Backup(command) => command.run(&client, json).await,
             Self::Settings(command) => command.run(&client, json).await,
             Self::Query(arguments) => arguments.run(&client, json).await,

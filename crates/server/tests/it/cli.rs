@@ -243,6 +243,39 @@ async fn schedules_are_made_looked_at_run_and_switched() {
     assert_eq!(told(&server, &["schedule", "list", &pool]), json!([]));
 }
 
+#[tokio::test]
+async fn oauth_clients_are_made_changed_and_deleted() {
+    let server = Server::start();
+    let create = ["oauth-client", "create", "CI", "--scope", "integration.data-pools:execute"];
+    let made = told(&server, &create);
+    let client_id = made["id"].as_str().unwrap();
+    assert!(made["clientSecret"].as_str().unwrap().len() > 40, "{made}");
+    let list = said(&server, &["oauth-client", "list"]);
+    assert!(list.contains(client_id) && list.contains("content-cli"), "{list}");
+    let second = said(&server, &["oauth-client", "rotate", client_id]);
+    assert_ne!(second, made["clientSecret"].as_str().unwrap());
+    let shown = told(&server, &["oauth-client", "show", client_id]);
+    assert_eq!(shown["secrets"].as_array().unwrap().len(), 2);
+    let refused = complained(&mut client(&server, &["oauth-client", "rotate", client_id]), 1);
+    assert!(refused.contains("2 secrets already"), "{refused}");
+    let first = made["secrets"][0]["id"].as_str().unwrap();
+    said(&server, &["oauth-client", "delete-secret", client_id, first]);
+    let set = ["oauth-client", "set", client_id, "--name", "Nightly", "--access-token-seconds", "3600"];
+    said(&server, &set);
+    let shown = told(&server, &["oauth-client", "show", client_id]);
+    assert_eq!((&shown["name"], &shown["accessTokenSeconds"]), (&json!("Nightly"), &json!(3600)));
+    said(&server, &["oauth-client", "end-tokens", client_id]);
+    let public = said(&server, &["oauth-client", "create", "App", "--scope", "studio", "--public"]);
+    assert!(public.starts_with("client_id: ") && !public.contains("client_secret"), "{public}");
+    said(&server, &["oauth-client", "delete", client_id]);
+    assert_eq!(told(&server, &["consent", "list"]), json!([]));
+    let keys = told(&server, &["signing-key", "list"]);
+    assert_eq!(keys.as_array().unwrap().len(), 1);
+    let next = said(&server, &["signing-key", "rotate"]);
+    said(&server, &["signing-key", "delete", &next]);
+    ended(&mut client(&server, &["oauth-client", "create", "x", "--scope", "nothing"]), 2);
+}
+
 #[test]
 fn a_server_that_does_not_answer_is_named() {
     let mut command = forebay();

@@ -43,6 +43,24 @@ impl Client {
         Self { http, base, authorization }
     }
 
+    /// The key of a user, as it stands behind its prefix.
+    pub(crate) fn key(&self) -> &str {
+        let authorization = self.authorization.as_deref().unwrap_or_default();
+        authorization.strip_prefix("Bearer ").expect("a client with a user's key")
+    }
+
+    /// The same server, with other credentials or none.
+    pub(crate) fn with(&self, authorization: Option<String>) -> Self {
+        Self { authorization, ..self.clone() }
+    }
+
+    /// A form, as browsers and OAuth clients send it.
+    pub(crate) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let media_type = Some("application/x-www-form-urlencoded");
+        self.raw(Method::POST, path, media_type, body.into_bytes()).await
+    }
+
     /// A request to finish by hand.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base.get()));

@@ -16,6 +16,7 @@ mod late_commits;
 #[path = "../../../sources/tests/it/mariadb_server.rs"]
 mod mariadb_server;
 mod mysql;
+mod oauth;
 mod operations;
 mod permissions;
 mod pool;
@@ -26,6 +27,7 @@ mod schedules;
 mod server;
 mod settings;
 mod source;
+mod tls;
 mod tpch;
 mod types;
 mod workers;

@@ -10,10 +10,10 @@ use crate::server::Server;
 use crate::world::{World, number};
 
 /// One operation of the document.
-struct Operation {
-    method: Method,
-    path: String,
-    needs: String,
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) needs: String,
 }
 
 impl std::fmt::Display for Operation {
@@ -25,14 +25,20 @@ impl std::fmt::Display for Operation {
 impl Operation {
     /// Whether the operation is one on a single data pool or on what lies in one.
     fn is_in_a_pool(&self) -> bool {
-        !["public", "authenticated", "metrics", "administrator"].contains(&self.needs.as_str())
+        !["public", "oauth", "authenticated", "metrics", "administrator"].contains(&self.needs.as_str())
     }
 
-    fn needs_an_execution(&self) -> bool {
+    pub(crate) fn needs_an_execution(&self) -> bool {
         self.path.contains("/executions") || self.path.ends_with("/columns")
     }
 
-    async fn call(&self, client: &Client, world: &World, subject: &Value, caller: &Client) -> Answer {
+    pub(crate) async fn call(
+        &self,
+        client: &Client,
+        world: &World,
+        subject: &Value,
+        caller: &Client,
+    ) -> Answer {
         let path = world.path(&self.path, caller).await;
         match world.body(&self.method, &self.path, subject) {
             // A statement is text, without a content type.
@@ -43,7 +49,7 @@ impl Operation {
 }
 
 /// The operations of the document; a panic for one that does not say what it needs.
-async fn operations(server: &Server) -> Vec<Operation> {
+pub(crate) async fn operations(server: &Server) -> Vec<Operation> {
     let document = server.anonymous().get("/openapi.json").await.ok();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -133,6 +139,10 @@ async fn every_operation_asks_for_what_the_document_says() {
     }
     let mut faults = Vec::new();
     for operation in operations(&server).await {
+        // What it needs is in a form, and other than the API's credentials; see the tests of OAuth.
+        if operation.needs == "oauth" {
+            continue;
+        }
         let mut check = |who: &str, expected: Option<u16>, answer: &Answer| {
             let good = match expected {
                 Some(status) => answer.status == status,

@@ -109,7 +109,12 @@ impl World {
         let mut before = "";
         for segment in template.split('/').skip(1) {
             path.push('/');
-            if segment.starts_with('{') {
+            if segment == "{secretId}" {
+                // One of the client that was made for the path.
+                let client = path.strip_suffix("/secrets/").expect("a secret lies below its client");
+                let client = self.pool.client.get(client).await.ok();
+                path.push_str(client["secrets"][0]["id"].as_str().unwrap());
+            } else if segment.starts_with('{') {
                 path.push_str(&self.id(before, template, caller).await);
             } else {
                 path.push_str(segment);
@@ -140,6 +145,15 @@ impl World {
                 let body = json!({"name": format!("Spare {}", number())});
                 let admin = &self.pool.client;
                 return id(&admin.post(&format!("/forebay/api/v1/{segment}"), &body).await);
+            }
+            "clients" => {
+                let body = json!({"name": format!("Spare {}", number()), "scopes": ["studio"]});
+                return id(&self.pool.client.post("/forebay/api/v1/oauth/clients", &body).await);
+            }
+            "consents" => return crate::oauth::consent(caller).await,
+            "signing-keys" => {
+                let keys = self.pool.client.get("/forebay/api/v1/oauth/signing-keys").await.ok();
+                return keys[0]["id"].as_str().unwrap().to_owned();
             }
             "backups" => {
                 let admin = &self.pool.client;
@@ -180,6 +194,8 @@ impl World {
         let ends = |end: &str| template.ends_with(end);
         match method.as_str() {
             "POST" if ends("/pools") || ends("/jobs") => name,
+            "POST" if ends("/oauth/clients") => json!({"name": name["name"], "scopes": ["studio"]}),
+            "POST" if template.contains("/oauth/") => Value::Null,
             "POST" if ends("/keys") || ends("/users") || ends("/applications") => name,
             "POST" | "PUT" if template.contains("/variables") => variable(),
             "POST" if ends("/connections") => {

@@ -37,6 +37,7 @@ static MIGRATIONS: &[Migration] = &[
     migration!(4, "schedules", "0004_schedules.sql"),
     migration!(5, "settings", "0005_settings.sql"),
     migration!(6, "retry policies", "0006_retry_policies.sql"),
+    migration!(7, "oauth", "0007_oauth.sql"),
 ];
 
 /// Where it is written which steps a database has had. The name and the columns are those of the first versions.

@@ -28,6 +28,7 @@ use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::api::metrics::Requests;
+use crate::api::oauth::Site;
 use crate::api::{BODY_LIMIT, answer, router};
 
 struct Noon;
@@ -137,7 +138,7 @@ impl Api {
     }
 
     async fn send(&self, request: Request) -> Answer {
-        let response = router(self.engine.clone()).oneshot(request).await.unwrap();
+        let response = router(self.engine.clone(), Site::default()).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
