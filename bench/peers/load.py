@@ -1,5 +1,5 @@
-"""load.py PEER full|delta FILE URL TABLE...   loads PostgreSQL tables into a DuckDB file
-load.py check full FILE TABLE COLUMN          says what a loaded table holds
+"""load.py PEER full|delta FILE URL TABLE...   loads tables of PostgreSQL or MariaDB into a DuckDB file
+load.py check full FILE TABLE COLUMN          says what a loaded table holds, in whatever schema
 
 Each library is used as its own documentation shows. A delta fetches what is newer than the newest row
 and merges it by the primary key in one transaction."""
@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import sys
+from urllib.parse import urlparse
 
 import duckdb
 
@@ -19,16 +20,26 @@ DECIMALS = {
 
 
 def attach(connection, url):
-    package = f"lib/python*/site-packages/duckdb_extension_postgres_scanner/extensions/v{duckdb.__version__}"
+    """Gives the schema with the source's tables."""
+    kind = "mysql" if url.startswith("mysql:") else "postgres"
+    package = f"lib/python*/site-packages/duckdb_extension_{kind}_scanner/extensions/v{duckdb.__version__}"
     (extension,) = glob.glob(os.path.join(sys.prefix, package, "*.duckdb_extension"))
     connection.execute(f"LOAD '{extension}'")
-    connection.execute(f"ATTACH '{url}' AS source (TYPE postgres, READ_ONLY)")
+    if kind == "postgres":
+        connection.execute(f"ATTACH '{url}' AS source (TYPE postgres, READ_ONLY)")
+        return "public"
+    place = urlparse(url)
+    parts = {"host": place.hostname, "port": place.port, "user": place.username, "password": place.password,
+             "database": place.path[1:]}
+    words = " ".join(f"{name}={value}" for name, value in parts.items())
+    connection.execute(f"ATTACH '{words}' AS source (TYPE mysql, READ_ONLY)")
+    return parts["database"]
 
 
-def load_into(connection, peer, url, table, where, begin):
+def load_into(connection, peer, url, schema, table, where, begin):
     """Runs `begin`, a statement that ends where its SELECT follows."""
     if peer == "scanner":
-        connection.execute(f"{begin} SELECT * FROM source.public.{table}{where}")
+        connection.execute(f"{begin} SELECT * FROM source.{schema}.{table}{where}")
         return
     sql = f"SELECT * FROM {table}{where}"
     if peer == "connectorx":
@@ -49,7 +60,11 @@ def load_into(connection, peer, url, table, where, begin):
 
 def check(file, table, column):
     with duckdb.connect(file, read_only=True) as connection:
-        sql = f"SELECT count(*)::VARCHAR, sum({column})::DECIMAL(38,2)::VARCHAR, any_value(typeof({column})) FROM {table}"
+        schemas = connection.execute("SELECT schema_name FROM duckdb_tables() WHERE table_name = ? "
+                                     "AND NOT contains(schema_name, 'staging')", [table]).fetchall()
+        ((schema,),) = schemas
+        sql = f"""SELECT count(*)::VARCHAR, sum({column})::DECIMAL(38,2)::VARCHAR, any_value(typeof({column}))
+                  FROM "{schema}".{table}"""
         print(json.dumps(dict(zip(("rows", "sum", "type"), connection.execute(sql).fetchone()))))
 
 
@@ -59,19 +74,18 @@ def main():
         return check(file, *rest)
     url, *tables = rest
     with duckdb.connect(file) as connection:
-        if peer == "scanner":
-            attach(connection, url)
+        schema = attach(connection, url) if peer == "scanner" else None
         for table in tables:
             known = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE database_name = current_database() "
                                        "AND table_name = ?", [table]).fetchone()[0]
             if mode == "full" or not known:
-                load_into(connection, peer, url, table, "", f"CREATE OR REPLACE TABLE main.{table} AS")
+                load_into(connection, peer, url, schema, table, "", f"CREATE OR REPLACE TABLE main.{table} AS")
                 if mode == "delta":
                     connection.execute(f"ALTER TABLE main.{table} ADD PRIMARY KEY (o_orderkey)")
                 continue
             newest = connection.execute(f"SELECT max(updated_at) FROM main.{table}").fetchone()[0].isoformat()
             connection.execute("BEGIN")
-            load_into(connection, peer, url, table, f" WHERE updated_at > '{newest}'", "CREATE TEMP TABLE staged AS")
+            load_into(connection, peer, url, schema, table, f" WHERE updated_at > '{newest}'", "CREATE TEMP TABLE staged AS")
             connection.execute(f"INSERT OR REPLACE INTO main.{table} SELECT * FROM staged")
             connection.execute("COMMIT")
 

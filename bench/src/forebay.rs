@@ -9,14 +9,17 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::guarded::Guarded;
-use crate::source::postgres::{self, Facts, Postgres};
+use crate::source::{Facts, Source, tpch};
 
 /// A running server and its administrator.
 pub(crate) struct Forebay {
-    server: Guarded,
+    /// None while it is started anew.
+    server: Option<Guarded>,
     http: reqwest::Client,
-    base: String,
-    key: String,
+    pub(crate) base: String,
+    /// Of its administrator.
+    pub(crate) key: String,
+    folder: PathBuf,
     pub(crate) data: PathBuf,
 }
 
@@ -35,33 +38,42 @@ impl Forebay {
     ///
     /// When it is not built, or does not start.
     pub(crate) fn start(folder: &Path) -> Result<Self> {
-        let program = std::env::current_exe()?.with_file_name("forebay");
-        ensure!(program.exists(), "{} is missing; run: cargo build --workspace", program.display());
         let data = folder.join("data");
-        let mut init = Command::new(&program);
+        let mut init = Command::new(program()?);
         init.arg("init").arg("--data-dir").arg(&data).arg("--json");
         let made = init.output().context("forebay init")?;
         ensure!(made.status.success(), "forebay init: {}", String::from_utf8_lossy(&made.stderr));
         let made: Value = serde_json::from_slice(&made.stdout)?;
-        let mut serve = Command::new(&program);
-        serve.arg("serve").arg("--data-dir").arg(&data).args(["--listen", "127.0.0.1:0"]);
-        for name in ["FOREBAY_FAULT", "FOREBAY_FILE_ROOT", "RUST_LOG", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
-            serve.env_remove(name);
-        }
-        let server = Guarded::start(&serve, "TERM", &folder.join("server.log"))?;
-        let base = loop {
-            let line = server.line(Duration::from_secs(60))?;
-            if let Some(base) = line.strip_prefix("Forebay listens on ") {
-                break base.trim().to_owned();
-            }
-        };
         let key = made["adminApiKey"].as_str().context("no adminApiKey")?.to_owned();
-        Ok(Self { server, http: reqwest::Client::new(), base, key, data })
+        let (server, base) = serve(folder, &data)?;
+        let (http, folder) = (reqwest::Client::new(), folder.to_owned());
+        Ok(Self { server: Some(server), http, base, key, folder, data })
+    }
+
+    /// Ends the server and starts it again on the same data. Gives how long the start took, to the first answer that
+    /// it is ready.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start, or does not get ready.
+    pub(crate) async fn restart(&mut self) -> Result<Duration> {
+        drop(self.server.take());
+        let begun = Instant::now();
+        let (server, base) = serve(&self.folder, &self.data)?;
+        (self.server, self.base) = (Some(server), base);
+        loop {
+            let answer = self.http.get(format!("{}/ready", self.base)).send().await?;
+            if answer.status().is_success() {
+                return Ok(begun.elapsed());
+            }
+            ensure!(begun.elapsed() < Duration::from_secs(60), "not ready: {}", answer.text().await?);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     /// Its process; its workers are children of it.
     pub(crate) fn pid(&self) -> u32 {
-        self.server.pid
+        self.server.as_ref().map_or(0, |server| server.pid)
     }
 
     async fn send(&self, method: reqwest::Method, path: &str, body: &Value) -> Result<Value> {
@@ -80,23 +92,32 @@ impl Forebay {
         self.send(reqwest::Method::POST, path, body).await
     }
 
-    /// A job without tasks, in a new pool.
-    pub(crate) async fn empty_job(&self, name: &str) -> Result<Job> {
-        let pool = id(&self.post("/integration/api/pools", &json!({"name": name})).await?)?;
-        let job = self.post(&format!("/integration/api/pools/{pool}/jobs"), &json!({"name": "Job"})).await?;
-        Ok(Job { id: id(&job)?, pool, connection: None })
+    /// A new pool.
+    pub(crate) async fn pool(&self, name: &str) -> Result<String> {
+        id(&self.post("/integration/api/pools", &json!({"name": name})).await?)
     }
 
-    /// A job that extracts these tables of a PostgreSQL, in a new pool.
-    pub(crate) async fn extraction(&self, name: &str, source: &Postgres, tables: &Value) -> Result<Job> {
-        let pool = id(&self.post("/integration/api/pools", &json!({"name": name})).await?)?;
-        let configuration = json!({
-            "host": "127.0.0.1", "port": source.port, "database": "postgres", "user": "bench",
-            "password": postgres::PASSWORD,
-        });
-        let connection = json!({"name": "Source", "type": "POSTGRESQL", "configuration": configuration});
+    /// A job without tasks.
+    pub(crate) async fn job(&self, pool: &str) -> Result<Job> {
+        let job = self.post(&format!("/integration/api/pools/{pool}/jobs"), &json!({"name": "Job"})).await?;
+        Ok(Job { id: id(&job)?, pool: pool.to_owned(), connection: None })
+    }
+
+    /// Gives a job a task that runs a statement.
+    pub(crate) async fn transformation(&self, job: &Job, sql: &'static str) -> Result<()> {
+        let job = format!("/integration/api/pools/{}/jobs/{}", job.pool, job.id);
+        let task = json!({"taskType": "TRANSFORMATION", "name": "Transform"});
+        let task = id(&self.post(&format!("{job}/tasks/"), &task).await?)?;
+        let path = format!("{}{job}/transformations/{task}/statement", self.base);
+        self.http.put(path).bearer_auth(&self.key).body(sql).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// A job that extracts these tables of a source, in a new pool.
+    pub(crate) async fn extraction(&self, name: &str, source: Source<'_>, tables: &Value) -> Result<Job> {
+        let pool = self.pool(name).await?;
         let path = format!("/forebay/api/v1/pools/{pool}/connections");
-        let connection = id(&self.post(&path, &connection).await?)?;
+        let connection = id(&self.post(&path, &source.connection()).await?)?;
         let jobs = format!("/integration/api/pools/{pool}/jobs");
         let job = id(&self.post(&jobs, &json!({"name": "Load", "dataSourceId": connection})).await?)?;
         let task = json!({"taskType": "EXTRACTION", "name": "Extract"});
@@ -137,7 +158,8 @@ impl Forebay {
     }
 
     /// What a loaded table holds, and the type of the summed column.
-    pub(crate) async fn facts(&self, job: &Job, table: &str, amount: &str) -> Result<(Facts, String)> {
+    pub(crate) async fn facts(&self, job: &Job, table: &str) -> Result<(Facts, String)> {
+        let amount = tpch::amount(table);
         let sql = format!("SELECT count(*)::VARCHAR, sum({amount})::VARCHAR FROM {table}");
         let answer = self.query(job, &sql).await?;
         let text = |at: usize| answer["rows"][0][at].as_str().unwrap_or_default().to_owned();
@@ -151,6 +173,29 @@ impl Forebay {
         let path = format!("{}/integration/api/pools/{}", self.base, job.pool);
         self.http.delete(path).bearer_auth(&self.key).send().await?.error_for_status()?;
         Ok(())
+    }
+}
+
+/// The program beside the benchmark's own.
+fn program() -> Result<PathBuf> {
+    let program = std::env::current_exe()?.with_file_name("forebay");
+    ensure!(program.exists(), "{} is missing; run: cargo build --workspace", program.display());
+    Ok(program)
+}
+
+/// Serves a data folder, and gives the address once it listens.
+fn serve(folder: &Path, data: &Path) -> Result<(Guarded, String)> {
+    let mut serve = Command::new(program()?);
+    serve.arg("serve").arg("--data-dir").arg(data).args(["--listen", "127.0.0.1:0"]);
+    for name in ["FOREBAY_FAULT", "FOREBAY_FILE_ROOT", "RUST_LOG", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+        serve.env_remove(name);
+    }
+    let server = Guarded::start(&serve, "TERM", &folder.join("server.log"))?;
+    loop {
+        let line = server.line(Duration::from_secs(60))?;
+        if let Some(base) = line.strip_prefix("Forebay listens on ") {
+            return Ok((server, base.trim().to_owned()));
+        }
     }
 }
 

@@ -55,6 +55,12 @@ pub(crate) fn ended_children_cpu() -> f64 {
     seconds(numbers.get(13..15).map_or(0, |times| times.iter().sum()))
 }
 
+/// CPU seconds of this process without its children.
+pub(crate) fn own_cpu() -> f64 {
+    let numbers = stat(std::process::id()).unwrap_or_default();
+    seconds(numbers.get(11..13).map_or(0, |times| times.iter().sum()))
+}
+
 /// Resident bytes of these processes, shared pages counted in each.
 pub(crate) fn resident(processes: &[u32]) -> u64 {
     let page = rustix::param::page_size() as u64;

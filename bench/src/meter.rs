@@ -26,7 +26,7 @@ pub(crate) struct Meter {
     begun: Instant,
     /// A server that runs longer than the work does; without one the children of this process are measured.
     server: Option<u32>,
-    source: u32,
+    source: Option<u32>,
     worker_cpu: f64,
     source_cpu: f64,
     busy: f64,
@@ -34,23 +34,23 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Begins to measure a server that runs and reads the source server `source`.
-    pub(crate) fn of_server(server: u32, source: u32) -> Self {
+    /// Begins to measure a server that runs, and the source server that it reads, if any.
+    pub(crate) fn of_server(server: u32, source: Option<u32>) -> Self {
         let memory = Memory::watch(server);
         Self { memory: Some(memory), ..Self::begin(Some(server), source) }
     }
 
     /// Begins to measure children of this process that start from now on.
     pub(crate) fn of_children(source: u32) -> Self {
-        Self::begin(None, source)
+        Self::begin(None, Some(source))
     }
 
-    fn begin(server: Option<u32>, source: u32) -> Self {
+    fn begin(server: Option<u32>, source: Option<u32>) -> Self {
         Self {
             server,
             source,
             worker_cpu: worker_cpu(server),
-            source_cpu: machine::tree_cpu(source),
+            source_cpu: source.map_or(0.0, machine::tree_cpu),
             busy: machine::busy(),
             memory: None,
             begun: Instant::now(),
@@ -67,17 +67,20 @@ impl Meter {
         // A backend of the source is counted by its server once it was waited for.
         std::thread::sleep(Duration::from_millis(100));
         let worker = worker_cpu(self.server) - self.worker_cpu;
-        let source = machine::tree_cpu(self.source) - self.source_cpu;
+        let source = self.source.map_or(0.0, machine::tree_cpu) - self.source_cpu;
         let busy = machine::busy() - self.busy;
         let (resident, proportional) = self.memory.map_or((0, 0), Memory::peak);
-        Values::from([
+        let mut values = Values::from([
             ("wall_s", ended.duration_since(self.begun).as_secs_f64()),
             ("cpu_s", worker),
-            ("source_cpu_s", source),
             ("others_cpu_s", (busy - worker - source).max(0.0)),
             ("peak_rss_mb", megabytes(resident)),
             ("peak_pss_mb", megabytes(proportional)),
-        ])
+        ]);
+        if self.source.is_some() {
+            values.insert("source_cpu_s", source);
+        }
+        values
     }
 }
 
