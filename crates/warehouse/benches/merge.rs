@@ -1,4 +1,5 @@
-//! What a merge by key costs, by the size of the table and of the change: `cargo bench --workspace --profile dev --bench merge`. Another profile compiles the engine again.
+//! What a merge by key costs, by the size of the table and of the change:
+//! `cargo bench --workspace --profile dev --bench merge`; another profile compiles the engine again.
 //!
 //! Each merge is a load as an execution makes it, commit included. The changed keys lie all over the
 //! table, which keeps its number of rows.
