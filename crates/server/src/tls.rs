@@ -37,7 +37,7 @@ pub(crate) struct SiteOptions {
     /// Serve https with a certificate for localhost that is made at the first start and kept in the data folder.
     #[arg(long, env = "FOREBAY_TLS_SELF_SIGNED", conflicts_with_all = ["tls_cert", "tls_key"])]
     pub(crate) tls_self_signed: bool,
-    /// The address by which clients reach the server, as https://forebay.example.org: for OAuth behind a proxy.
+    /// The address by which clients reach the server, as `https://forebay.example.org`: for OAuth behind a proxy.
     #[arg(long, env = "FOREBAY_PUBLIC_URL", value_parser = public_url)]
     pub(crate) public_url: Option<String>,
 }
