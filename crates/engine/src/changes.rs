@@ -29,14 +29,16 @@ struct Followed(Mutex<HashMap<ExecutionId, watch::Sender<Told>>>);
 /// What was told last.
 #[derive(Clone, Copy, Default)]
 struct Told {
-    /// A run of it is over.
-    over: bool,
+    /// How many runs of it are over.
+    over: u64,
 }
 
 /// The news about one execution.
 pub struct Following {
     id: ExecutionId,
     news: watch::Receiver<Told>,
+    /// Of how many runs it was heard that they are over.
+    heard: u64,
     followed: Arc<Followed>,
 }
 
@@ -52,7 +54,7 @@ impl Changes {
         drop(self.all.send(Changed(id)));
         let followed = self.followed.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(followers) = followed.get(&id) {
-            followers.send_modify(|told| told.over |= over);
+            followers.send_modify(|told| told.over += u64::from(over));
         }
     }
 }
@@ -64,9 +66,11 @@ impl Following {
         drop(self.news.changed().await);
     }
 
-    /// Resolves once a run of the execution is over: what changes after that is worth a look at once.
+    /// Resolves once for each run of the execution that is over: how it stands then is worth a look at once.
     pub async fn over(&mut self) {
-        drop(self.news.wait_for(|told| told.over).await);
+        if let Ok(told) = self.news.wait_for(|told| told.over > self.heard).await {
+            self.heard = told.over;
+        }
     }
 }
 
@@ -95,7 +99,8 @@ impl Engine {
             let mut followed = followed.0.lock().unwrap_or_else(PoisonError::into_inner);
             followed.entry(id).or_insert_with(|| watch::channel(Told::default()).0).subscribe()
         };
-        Following { id, news, followed }
+        let heard = news.borrow().over;
+        Following { id, news, heard, followed }
     }
 
     pub(crate) fn changed(&self, id: ExecutionId) {

@@ -13,19 +13,20 @@ pub(crate) fn read(
     connection: &Connection,
     table: &WarehouseTable,
 ) -> Result<Option<Checkpoint>, WarehouseError> {
-    if !matches!(find(connection, table)?, Found::Table(_)) {
-        return Ok(None);
-    }
-    let find =
+    let kept =
         format!("SELECT checkpoint FROM {OWN_SCHEMA}.checkpoints WHERE schema_name = ? AND table_name = ?");
-    let mut statement = connection.prepare(&find).map_err(failed)?;
+    let mut statement = connection.prepare(&kept).map_err(failed)?;
     let rows = statement
         .query_map(params![folded(&table.schema), folded(&table.name)], |row| row.get::<_, String>(0));
     let found = rows.and_then(|mut rows| rows.next().transpose()).map_err(failed)?;
-    let parse = |text: String| {
-        serde_json::from_str(&text).map_err(|error| internal("a checkpoint cannot be read").caused_by(error))
-    };
-    found.map(parse).transpose()
+    let Some(text) = found else { return Ok(None) };
+    // Somebody may have removed the table since.
+    if !matches!(find(connection, table)?, Found::Table(_)) {
+        return Ok(None);
+    }
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| internal("a checkpoint cannot be read").caused_by(error))
 }
 
 /// Writes a table's checkpoint, in the transaction that shows its rows.

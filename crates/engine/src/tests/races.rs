@@ -2,11 +2,10 @@
 //! waits for those of another execution.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use forebay_core::event::Event;
+use forebay_core::event::{Event, Loss};
 use forebay_core::execution::{Claim, LogLevel, Status};
 use forebay_core::id::{DataJobId, ExecutionId};
 
@@ -98,38 +97,52 @@ async fn an_execution_that_is_held_up_holds_up_no_other() {
     dispatcher.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_cancel_at_any_moment_of_the_claim_leaves_nothing_running() {
-    let house = Arc::new(House::with_limit(8).await);
+#[tokio::test]
+async fn a_cancel_between_a_claim_and_its_run_reaches_the_run() {
+    let house = House::new().await;
+    let job = house.job("a").await;
+    house.plane.act(job.id, Act::UntilStopped);
     let dispatcher = house.dispatch();
-    let mut rounds = Vec::new();
-    for place in 0..8 {
-        let job = house.job(&format!("job {place}")).await.id;
-        house.plane.act(job, Act::UntilStopped);
-        let house = Arc::clone(&house);
-        rounds.push(tokio::spawn(async move {
-            for round in 0..25_u64 {
-                let started = house.start(job).await;
-                // From before the claim to after the run has begun.
-                tokio::time::sleep(Duration::from_micros(round * 150)).await;
-                house.engine.cancel_execution(&house.admin, started.id).await.unwrap();
-                let ended = house.ended(started.id).await;
-                assert_eq!(ended.status, Status::Cancel);
-                // The run is told: none is left that nobody stops, even though its execution has ended.
-                let gone = async {
-                    while house.engine.0.live.has(started.id) {
-                        tokio::task::yield_now().await;
-                    }
-                };
-                tokio::time::timeout(Duration::from_secs(30), gone).await.expect("its run is stopped");
+    for _ in 0..10 {
+        let started = house.start(job.id).await;
+        // The dispatcher sends its claim, and does not hear of it while this one thread looks for it here.
+        while house.execution(started.id).await.status == Status::Queued {
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
             }
-        }));
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_millis(50)
+                && house.execution(started.id).await.status == Status::Queued
+            {}
+        }
+        house.engine.cancel_execution(&house.admin, started.id).await.unwrap();
+        let ended = house.ended(started.id).await;
+        assert_eq!(ended.status, Status::Cancel);
+        assert_eq!(ended.canceled_by.as_deref(), Some("Administrator"), "the run is told, not passed over");
     }
-    for round in rounds {
-        round.await.unwrap();
+    dispatcher.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancel_while_an_execution_goes_back_into_the_queue_stands() {
+    let house = House::new().await;
+    let job = house.job("a").await;
+    // It would not begin again for some seconds of a clock that stands still.
+    let loss = Loss::Died { reason: "the worker ended by signal 9".to_owned() };
+    house.plane.act(job.id, Act::LoseAtGate(loss));
+    let dispatcher = house.dispatch();
+    for round in 0..30 {
+        let started = house.start(job.id).await;
+        house.plane.begun(round + 1).await;
+        house.plane.open_gate(1);
+        // From before the run has ended to while its way back is being recorded.
+        for _ in 0..round {
+            tokio::task::yield_now().await;
+        }
+        let told = house.engine.cancel_execution(&house.admin, started.id).await.unwrap();
+        let ended = house.until(started.id, |execution| execution.status != Status::Running).await;
+        assert_eq!(ended.status, Status::Cancel, "round {round}: {told:?}");
     }
-    // Every run that ever began has seen a stop.
-    house.plane.stopped(house.plane.ran().len()).await;
     dispatcher.stop().await;
 }
 
@@ -138,9 +151,12 @@ async fn a_cancel_that_races_the_end_is_one_of_the_two() {
     let house = House::with_limit(4).await;
     let job = house.job("a").await.id;
     let dispatcher = house.dispatch();
-    for round in 0..50_u64 {
+    for round in 0..50 {
         let started = house.start(job).await;
-        tokio::time::sleep(Duration::from_micros(round * 40)).await;
+        // From before its claim to after its end.
+        for _ in 0..round * 8 {
+            tokio::task::yield_now().await;
+        }
         let told = house.engine.cancel_execution(&house.admin, started.id).await.unwrap();
         let ended = house.ended(started.id).await;
         assert!(matches!(ended.status, Status::Success | Status::Cancel), "{ended:?}");
@@ -152,6 +168,24 @@ async fn a_cancel_that_races_the_end_is_one_of_the_two() {
         assert_eq!(house.ended(again.id).await.status, Status::Success);
     }
     dispatcher.stop().await;
+}
+
+#[tokio::test]
+async fn a_follower_hears_once_of_each_run_that_is_over() {
+    let house = House::new().await;
+    let id = ExecutionId::random();
+    let mut following = house.engine.news_of(id);
+    for _ in 0..2 {
+        house.engine.changed(id);
+        following.changed().await;
+        assert!(waits(&mut Box::pin(following.over())), "nothing is over");
+        house.engine.run_is_over(id);
+        following.over().await;
+        assert!(waits(&mut Box::pin(following.over())), "it was heard");
+    }
+    // What was over before somebody follows is in the state that they read.
+    let mut later = house.engine.news_of(id);
+    assert!(waits(&mut Box::pin(later.over())));
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use forebay_core::{Error, Result, Timestamp};
 
 use super::consents::{self, Consent, RefreshToken};
 use super::{Hash, client_id, scopes};
-use crate::Store;
 use crate::db::{self, Row};
+use crate::{Connection, Store};
 
 /// A code that a browser carries to a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,11 +106,7 @@ impl Store {
                     .bind(consent.id.to_string())
                     .execute(transaction)
                     .map_err(db::error)?;
-            if done.rows_affected() == 0 {
-                return Ok(Exchanged::Before);
-            }
-            consents::insert(transaction, consent, token)?;
-            Ok(Exchanged::Now)
+            exchanged(transaction, done.rows_affected(), consent, token)
         })
         .await
     }
@@ -249,14 +245,24 @@ impl Store {
                 .bind(hash.to_vec())
                 .execute(transaction)
                 .map_err(db::error)?;
-            if done.rows_affected() == 0 {
-                return Ok(Exchanged::Before);
-            }
-            consents::insert(transaction, consent, token)?;
-            Ok(Exchanged::Now)
+            exchanged(transaction, done.rows_affected(), consent, token)
         })
         .await
     }
+}
+
+/// Keeps the consent that something was exchanged for, if it has not been exchanged before.
+fn exchanged(
+    transaction: &Connection,
+    rows: u64,
+    consent: &Consent,
+    token: RefreshToken,
+) -> Result<Exchanged> {
+    if rows == 0 {
+        return Ok(Exchanged::Before);
+    }
+    consents::insert(transaction, consent, token)?;
+    Ok(Exchanged::Now)
 }
 
 fn code(row: &Row) -> Result<Code> {

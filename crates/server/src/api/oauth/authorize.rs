@@ -38,13 +38,8 @@ pub(crate) struct AuthorizationQuery {
 /// The same, with what a user has filled in.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct ConsentForm {
-    response_type: Option<String>,
-    client_id: Option<String>,
-    redirect_uri: Option<String>,
-    scope: Option<String>,
-    state: Option<String>,
-    code_challenge: Option<String>,
-    code_challenge_method: Option<String>,
+    #[serde(flatten)]
+    query: AuthorizationQuery,
     /// What the page had in it.
     form: Option<String>,
     /// An API key of the user.
@@ -200,16 +195,7 @@ pub(crate) async fn decide_authorization(
                     to the program and begin anew";
         return page::failure(&OauthError::InvalidRequest(text.to_owned()));
     }
-    let (key, decision) = (form.key.unwrap_or_default(), form.decision);
-    let query = AuthorizationQuery {
-        response_type: form.response_type,
-        client_id: form.client_id,
-        redirect_uri: form.redirect_uri,
-        scope: form.scope,
-        state: form.state,
-        code_challenge: form.code_challenge,
-        code_challenge_method: form.code_challenge_method,
-    };
+    let (query, key, decision) = (form.query, form.key.unwrap_or_default(), form.decision);
     let (request, state) = (query.request(), query.state.as_deref());
     let asked = match engine.asked_by_client(&request).await {
         Ok(asked) => asked,
