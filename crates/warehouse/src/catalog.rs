@@ -1,7 +1,7 @@
 //! What tables and views there are.
 
 use duckdb::Connection;
-use forebay_core::name::Identifier;
+use forebay_core::name::{Identifier, quote};
 use forebay_core::warehouse::{PoolColumn, PoolTable, PoolTableKind, WarehouseError, WarehouseTable};
 
 use crate::error::failed;
@@ -28,29 +28,43 @@ pub(crate) enum Found {
     View(Vec<Column>),
 }
 
-/// Looks a table up, as the engine does: without regard to the case of ASCII letters.
+/// Looks a table up, as the engine does: without regard to the case of ASCII letters. In a transaction, so that it
+/// stays as it is meanwhile.
 pub(crate) fn find(connection: &Connection, table: &WarehouseTable) -> Result<Found, WarehouseError> {
+    let Some((schema, name, is_view)) = entry(connection, table)? else { return Ok(Found::Nothing) };
+    let of_view = "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() \
+                   AND schema_name = ? AND table_name = ? ORDER BY column_index";
+    // The function above looks at every column that there is. A view may be broken: then only it knows them.
+    let of_table =
+        format!("SELECT column_name, column_type FROM (DESCRIBE {}.{})", quote(&schema), quote(&name));
+    let mut statement = connection.prepare(if is_view { of_view } else { &of_table }).map_err(failed)?;
+    let column = |row: &duckdb::Row<'_>| Ok(Column { name: row.get(0)?, kind: row.get(1)? });
+    let rows = match is_view {
+        true => statement.query_map([&schema, &name], column),
+        false => statement.query_map([], column),
+    };
+    let columns = rows.and_then(Iterator::collect).map_err(failed)?;
+    Ok(if is_view { Found::View(columns) } else { Found::Table(columns) })
+}
+
+/// Whether there is a table of this name, and no view.
+pub(crate) fn is_table(connection: &Connection, table: &WarehouseTable) -> Result<bool, WarehouseError> {
+    Ok(entry(connection, table)?.is_some_and(|(_, _, is_view)| !is_view))
+}
+
+/// Schema and name as they are written, and whether it is a view.
+fn entry(
+    connection: &Connection,
+    table: &WarehouseTable,
+) -> Result<Option<(String, String, bool)>, WarehouseError> {
     let (schema, name) = (table.schema.as_str(), table.name.as_str());
     let sql = format!(
         "SELECT schema_name, table_name, is_view FROM ({ENTRIES}) WHERE lower(schema_name) = lower(?) AND lower(table_name) = lower(?)"
     );
     let mut statement = connection.prepare(&sql).map_err(failed)?;
-    let rows = statement.query_map([schema, name], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?))
-    });
-    let rows = rows.and_then(Iterator::collect::<duckdb::Result<Vec<_>>>).map_err(failed)?;
-    let Some((schema, name, is_view)) =
-        rows.into_iter().find(|(found_schema, found, _)| same(found_schema, schema) && same(found, name))
-    else {
-        return Ok(Found::Nothing);
-    };
-    let sql = "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() \
-               AND schema_name = ? AND table_name = ? ORDER BY column_index";
-    let mut statement = connection.prepare(sql).map_err(failed)?;
-    let rows =
-        statement.query_map([&schema, &name], |row| Ok(Column { name: row.get(0)?, kind: row.get(1)? }));
-    let columns = rows.and_then(Iterator::collect).map_err(failed)?;
-    Ok(if is_view { Found::View(columns) } else { Found::Table(columns) })
+    let rows = statement.query_map([schema, name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let rows: Vec<(String, String, bool)> = rows.and_then(Iterator::collect).map_err(failed)?;
+    Ok(rows.into_iter().find(|(found_schema, found, _)| same(found_schema, schema) && same(found, name)))
 }
 
 /// Those of the schemas that there are.

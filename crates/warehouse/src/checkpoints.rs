@@ -4,7 +4,7 @@ use duckdb::{Connection, params};
 use forebay_core::source::Checkpoint;
 use forebay_core::warehouse::{WarehouseError, WarehouseTable};
 
-use crate::catalog::{Found, find};
+use crate::catalog::is_table;
 use crate::error::{failed, internal};
 use crate::names::{OWN_SCHEMA, folded};
 
@@ -21,7 +21,7 @@ pub(crate) fn read(
     let found = rows.and_then(|mut rows| rows.next().transpose()).map_err(failed)?;
     let Some(text) = found else { return Ok(None) };
     // Somebody may have removed the table since.
-    if !matches!(find(connection, table)?, Found::Table(_)) {
+    if !is_table(connection, table)? {
         return Ok(None);
     }
     serde_json::from_str(&text)
