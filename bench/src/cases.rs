@@ -3,6 +3,7 @@
 mod delta;
 mod full;
 mod jobs;
+mod lists;
 mod many;
 mod stored;
 
@@ -18,7 +19,7 @@ use crate::report::Sample;
 use crate::source::{Facts, Source, Sources};
 
 /// Every case, in the order in which they run; those of one group share a table or a server.
-const GROUPS: [&[&str]; 10] = [
+const GROUPS: [&[&str]; 11] = [
     &["F1"],
     &["F2"],
     &["F3"],
@@ -27,6 +28,7 @@ const GROUPS: [&[&str]; 10] = [
     &["EMPTY"],
     &["TINY"],
     &["STATUS", "IDLE"],
+    &["LISTS"],
     &["F1L"],
     &["D1L"],
 ];
@@ -76,6 +78,7 @@ impl Bench {
             "EMPTY" => return self.empty().await,
             "TINY" => return self.tiny().await,
             "STATUS" | "IDLE" => return self.stored(cases).await,
+            "LISTS" => return self.lists().await,
             "F3" => {
                 let mariadb = sources.mariadb().await?;
                 self.versions.push(format!("MariaDB {}", mariadb.version));

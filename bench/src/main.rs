@@ -25,7 +25,7 @@ use serde_json::json;
 /// Runs the benchmarks and prints a table.
 #[derive(Parser)]
 struct Arguments {
-    /// F1, F2, F3, D3, D2, D1, T1000, EMPTY, TINY, STATUS, IDLE, F1L, D1L; all of them when none is named.
+    /// F1, F2, F3, D3, D2, D1, T1000, EMPTY, TINY, STATUS, IDLE, LISTS, F1L, D1L; all of them when none is named.
     cases: Vec<String>,
     /// The scale of TPC-H; 1 is 6 million items. Below 0.1 the cases that count are small.
     #[arg(long, default_value_t = 1.0)]

@@ -21,6 +21,11 @@ pub(crate) fn megabytes(bytes: u64) -> f64 {
     bytes / 1e6
 }
 
+/// How long, in milliseconds, so many of a hundred took at most. The times are in order, and some are there.
+pub(crate) fn milliseconds_at(times: &[Duration], share: usize) -> f64 {
+    times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1000.0
+}
+
 /// A measurement that has begun.
 pub(crate) struct Meter {
     begun: Instant,

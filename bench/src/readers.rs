@@ -30,6 +30,22 @@ impl Read {
     pub(crate) fn of_jobs(job: &Job) -> Self {
         Self { path: format!("/integration/api/pools/{}/logs/status", job.pool), id: job.id.clone() }
     }
+
+    /// All pools.
+    pub(crate) fn of_pools(job: &Job) -> Self {
+        Self { path: "/integration/api/pools".to_owned(), id: job.pool.clone() }
+    }
+
+    /// The jobs of a pool.
+    pub(crate) fn of_pool_jobs(job: &Job) -> Self {
+        Self { path: format!("/integration/api/pools/{}/jobs", job.pool), id: job.id.clone() }
+    }
+
+    /// The executions of a job.
+    pub(crate) fn of_job_executions(job: &Job) -> Self {
+        let Job { pool, id, .. } = job;
+        Self { path: format!("/integration/api/pools/{pool}/logs/{id}/executions"), id: id.clone() }
+    }
 }
 
 /// Asks for `time`, on so many connections. Gives how long each answer took.

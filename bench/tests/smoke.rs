@@ -19,7 +19,9 @@ fn every_case_runs_and_loads_what_the_source_holds() {
         assert_eq!(run["wrong"], serde_json::json!([]), "{run:#}");
         cases.insert(run["case"].as_str().unwrap().to_owned());
     }
-    let all = ["D1", "D1L", "D2", "D3", "EMPTY", "F1", "F1L", "F2", "F3", "IDLE", "STATUS", "T1000", "TINY"];
+    let all = [
+        "D1", "D1L", "D2", "D3", "EMPTY", "F1", "F1L", "F2", "F3", "IDLE", "LISTS", "STATUS", "T1000", "TINY",
+    ];
     assert_eq!(cases, BTreeSet::from(all.map(str::to_owned)));
     // Without peers nothing is said about the ratios to them, and everything else is measured.
     for target in runs["targets"].as_array().unwrap() {

@@ -9,7 +9,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use super::Bench;
 use crate::forebay::{Forebay, Job};
 use crate::machine;
-use crate::meter::{Meter, Values, megabytes};
+use crate::meter::{Meter, Values, megabytes, milliseconds_at};
 use crate::readers::{self, Read};
 
 /// So many clients keep their connection open and ask one question after the other.
@@ -59,16 +59,14 @@ impl Bench {
         let mut values = meter.end(ended);
         ensure!(!times.is_empty(), "no answer within {time:?}");
         times.sort_unstable();
-        let at =
-            |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_secs_f64() * 1000.0;
         let count = f64::from(u32::try_from(times.len())?);
         let others = (values["others_cpu_s"] - own).max(0.0);
         values.insert("others_cpu_s", others);
         values.insert("generator_cpu_s", own);
         values.insert("generator_share", own / (own + values["cpu_s"]).max(0.01));
         values.insert("reads_per_s", count / ended.duration_since(begun).as_secs_f64());
-        values.insert("p50_ms", at(50));
-        values.insert("p99_ms", at(99));
+        values.insert("p50_ms", milliseconds_at(&times, 50));
+        values.insert("p99_ms", milliseconds_at(&times, 99));
         Ok(values)
     }
 }
@@ -95,7 +93,7 @@ async fn store(server: &Forebay, count: usize, each: usize) -> Result<(Arc<Vec<R
 }
 
 /// Runs a job so often, and gives the ids of its executions.
-async fn runs(server: &Forebay, job: &Job, count: usize) -> Result<Vec<String>> {
+pub(super) async fn runs(server: &Forebay, job: &Job, count: usize) -> Result<Vec<String>> {
     let mut ids = Vec::with_capacity(count);
     for _ in 0..count {
         let (_, state) = server.run(job, "FULL").await?;

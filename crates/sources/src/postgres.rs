@@ -18,6 +18,7 @@ use read::View;
 use session::Session;
 use split::Parts;
 
+pub mod bench;
 mod catalog;
 mod checkpoint;
 mod copy;

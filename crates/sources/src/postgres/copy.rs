@@ -152,6 +152,17 @@ impl Decoder {
         Ok(Ok(()))
     }
 
+    /// Decodes a stream that is whole in memory, into one batch.
+    pub(super) fn whole(&mut self, stream: &[u8]) -> Result<RecordBatch, SourceError> {
+        self.place = Place::Head;
+        let used = self.elements(stream, 0..stream.len())?;
+        self.decode(stream)?;
+        if used < stream.len() || self.place != Place::End {
+            return Err(self.malformed("it ended in the middle"));
+        }
+        self.batch()
+    }
+
     /// Sends the rows that are left. Nobody may wait for them any more: nothing is lost then that anybody
     /// wants.
     pub(super) async fn finish(mut self, sender: &Sender) -> Result<(), SourceError> {
