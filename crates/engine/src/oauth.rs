@@ -20,6 +20,9 @@ use std::time::Duration;
 
 use forebay_core::error::Error;
 
+pub(crate) use self::throttle::Tried;
+pub(crate) use self::token::random_secret;
+
 pub use self::authorize::{Asked, AuthorizationRequest, Refusal};
 pub use self::clients::{NewClient, NewClientSecret, OauthClientChange};
 pub use self::device::{AskedByDevice, DeviceAnswer};
@@ -42,7 +45,7 @@ pub struct Visit {
 /// What the engine keeps in memory for all of this.
 #[derive(Default)]
 pub(crate) struct State {
-    throttle: throttle::Throttle,
+    pub(crate) throttle: throttle::Throttle,
     making_key: tokio::sync::Mutex<()>,
 }
 

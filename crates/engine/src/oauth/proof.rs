@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// The user whose key somebody has typed into a page.
-    pub(super) async fn sign_in(&self, key: &Secret, visit: &Visit) -> OauthResult<UserId> {
+    pub(crate) async fn sign_in(&self, key: &Secret, visit: &Visit) -> OauthResult<UserId> {
         let (throttle, now) = (&self.0.oauth.throttle, self.now());
         throttle.check(visit.peer, &Tried::Key, now)?;
         match self.caller_by_key(key.expose().trim(), KeyKind::User).await {

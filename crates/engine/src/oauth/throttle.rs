@@ -21,13 +21,17 @@ const ENTRIES: usize = 10_000;
 
 /// What is tried.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Tried {
+pub(crate) enum Tried {
     /// The secret of a client that is there.
     Secret(String),
     /// A client that is not.
     Client,
     /// A key, to sign in with.
     Key,
+    /// The password of whoever is named, known or not, in small letters.
+    Password(String),
+    /// A link, to sign in with.
+    Link,
     /// The code that a device shows.
     UserCode,
 }
@@ -41,11 +45,11 @@ struct Wrong {
 }
 
 #[derive(Default)]
-pub(super) struct Throttle(Mutex<HashMap<(Option<IpAddr>, Tried), Wrong>>);
+pub(crate) struct Throttle(Mutex<HashMap<(Option<IpAddr>, Tried), Wrong>>);
 
 impl Throttle {
     /// Refuses an attempt that comes too early.
-    pub(super) fn check(&self, peer: Option<IpAddr>, tried: &Tried, now: Timestamp) -> OauthResult<()> {
+    pub(crate) fn check(&self, peer: Option<IpAddr>, tried: &Tried, now: Timestamp) -> OauthResult<()> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for place in [peer, None] {
             if let Some(wrong) = entries.get(&(place, tried.clone())) {
@@ -59,7 +63,7 @@ impl Throttle {
     }
 
     /// Counts a wrong attempt.
-    pub(super) fn wrong(&self, peer: Option<IpAddr>, tried: Tried, now: Timestamp) {
+    pub(crate) fn wrong(&self, peer: Option<IpAddr>, tried: Tried, now: Timestamp) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_kept = |wrong: &Wrong| now.as_millis().saturating_sub(wrong.last.as_millis()) < MEMORY;
         let mut key = (peer, tried);

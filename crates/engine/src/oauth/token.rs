@@ -245,7 +245,7 @@ pub(super) fn scopes_for(
 }
 
 /// 256 random bits, in letters that need no encoding anywhere.
-pub(super) fn random_secret() -> Secret {
+pub(crate) fn random_secret() -> Secret {
     Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()))
 }
 

@@ -13,9 +13,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::TAG;
 use super::form::{OauthForm, filled};
-use super::page::{self, Csrf, Headers, ShownScope};
+use super::page::{self, Headers, ShownScope};
 use super::problem;
 use super::visit::Visitor;
+use crate::csrf::Csrf;
 
 /// What a client sends a browser with.
 #[derive(Clone, Deserialize, ToSchema, IntoParams)]

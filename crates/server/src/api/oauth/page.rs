@@ -1,5 +1,4 @@
-//! How a page is sent: with nothing in it that was not sent from here, in no frame, kept by nobody; and how a form
-//! proves that it was filled in on a page of ours.
+//! How a page is sent: with nothing in it that was not sent from here, in no frame, kept by nobody.
 
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -11,13 +10,7 @@ use forebay_engine::OauthError;
 use uuid::Uuid;
 
 use super::problem;
-
-/// The letters that a form sends back: whoever made the form could read the cookie that they came with.
-#[derive(Clone, Debug)]
-pub(super) struct Csrf {
-    token: Uuid,
-    is_secure: bool,
-}
+use crate::csrf::Csrf;
 
 /// Nothing that a page has may come from elsewhere, and nobody else may hold it in a frame.
 fn policy(nonce: &str, sent_to: Option<&RedirectUri>) -> String {
@@ -27,44 +20,6 @@ fn policy(nonce: &str, sent_to: Option<&RedirectUri>) -> String {
         "default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'{also}; frame-ancestors 'none'; \
          base-uri 'none'"
     )
-}
-
-impl Csrf {
-    fn name(is_secure: bool) -> &'static str {
-        if is_secure { "__Host-forebay-form" } else { "forebay-form" }
-    }
-
-    /// The letters of this browser; new ones when it has none.
-    pub(super) fn of(headers: &HeaderMap, base: &str) -> Self {
-        let is_secure = base.starts_with("https://");
-        Self { token: cookie(headers, Self::name(is_secure)).unwrap_or_else(Uuid::new_v4), is_secure }
-    }
-
-    /// What a form has in a hidden field.
-    pub(super) fn field(&self) -> String {
-        self.token.to_string()
-    }
-
-    /// Whether a form was filled in on a page of ours.
-    pub(super) fn is_right(headers: &HeaderMap, base: &str, field: Option<&str>) -> bool {
-        let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
-        let sent = field.and_then(|field| Uuid::try_parse(field).ok());
-        let kept = cookie(headers, Self::name(base.starts_with("https://")));
-        sent.is_some() && sent == kept && site.is_none_or(|site| site == "same-origin")
-    }
-}
-
-fn cookie(headers: &HeaderMap, name: &str) -> Option<Uuid> {
-    for header in headers.get_all(header::COOKIE) {
-        for pair in header.to_str().ok()?.split(';') {
-            if let Some((key, value)) = pair.trim().split_once('=')
-                && key == name
-            {
-                return Uuid::try_parse(value).ok();
-            }
-        }
-    }
-    None
 }
 
 /// The headers of a request, for a page that looks at cookies.
@@ -112,12 +67,7 @@ pub(super) fn form(
     sent_to: Option<&RedirectUri>,
 ) -> Response {
     let mut response = sent(page, nonce, status, sent_to);
-    let secure = if csrf.is_secure { "; Secure" } else { "" };
-    let name = Csrf::name(csrf.is_secure);
-    let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age=3600{secure}", csrf.token);
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    csrf.keep(&mut response);
     response
 }
 
@@ -161,36 +111,5 @@ fn sent(page: &impl Template, nonce: &str, status: StatusCode, sent_to: Option<&
         }
         // A page is not sent without its policy.
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pairs = pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        pairs.collect()
-    }
-
-    #[test]
-    fn a_form_counts_only_with_the_cookie_of_its_page() {
-        let token = Uuid::new_v4().to_string();
-        let check = |pairs: &[(&'static str, &str)], field: Option<&str>, base: &str, expected: bool| {
-            assert_eq!(Csrf::is_right(&headers(pairs), base, field), expected, "{pairs:?} {field:?}");
-        };
-        let plain = format!("a=b; forebay-form={token}");
-        let secure = format!("__Host-forebay-form={token}");
-        check(&[("cookie", &plain)], Some(&token), "http://localhost", true);
-        check(&[("cookie", &secure)], Some(&token), "https://localhost", true);
-        check(&[("cookie", &plain)], Some(&token), "https://localhost", false);
-        check(&[("cookie", &plain)], Some(&Uuid::new_v4().to_string()), "http://localhost", false);
-        check(&[("cookie", &plain)], None, "http://localhost", false);
-        check(&[], Some(&token), "http://localhost", false);
-        check(&[("cookie", "forebay-form=")], Some(""), "http://localhost", false);
-        let fetched = |site| [("cookie", plain.as_str()), ("sec-fetch-site", site)];
-        check(&fetched("same-origin"), Some(&token), "http://localhost", true);
-        check(&fetched("cross-site"), Some(&token), "http://localhost", false);
-        check(&fetched("same-site"), Some(&token), "http://localhost", false);
     }
 }

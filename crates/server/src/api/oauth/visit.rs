@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Extensions, HeaderMap, Uri, header};
 use forebay_engine::Visit;
 
 use crate::listen::Peer;
@@ -35,6 +35,14 @@ impl Site {
     }
 }
 
+/// The visit that a request is.
+pub(crate) fn visit_of(extensions: &Extensions, uri: &Uri, headers: &HeaderMap) -> Visit {
+    let site = extensions.get::<Site>().cloned().unwrap_or_default();
+    let peer: Option<IpAddr> =
+        extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(address))| address.ip());
+    Visit { base: site.base(uri, headers), peer }
+}
+
 /// The visit, for a handler.
 pub(crate) struct Visitor(pub(crate) Visit);
 
@@ -42,10 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let site = parts.extensions.get::<Site>().cloned().unwrap_or_default();
-        let peer: Option<IpAddr> =
-            parts.extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(address))| address.ip());
-        Ok(Self(Visit { base: site.base(&parts.uri, &parts.headers), peer }))
+        Ok(Self(visit_of(&parts.extensions, &parts.uri, &parts.headers)))
     }
 }
 

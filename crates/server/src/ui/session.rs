@@ -1,0 +1,138 @@
+//! Who has signed in, by a cookie. It counts for the pages alone: the API takes none.
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Redirect, Response};
+use forebay_core::access::{Caller, Role};
+use forebay_core::error::Error;
+use forebay_core::secret::Secret;
+use forebay_engine::{Engine, Visit};
+
+use super::page;
+use crate::api::oauth::visit_of;
+use crate::csrf::{Csrf, cookie, set_cookie};
+
+/// As long as a session may hold; the server ends it before that when nobody uses it.
+const KEPT_SECONDS: u32 = 7 * 24 * 60 * 60;
+
+/// A browser, whoever sits at it.
+#[derive(Clone)]
+pub(super) struct Browser {
+    headers: HeaderMap,
+    pub(super) visit: Visit,
+    /// The letters for its forms: new ones when it has none yet, so they are made once.
+    pub(super) csrf: Csrf,
+}
+
+impl Browser {
+    pub(super) fn of(request: &Request) -> Self {
+        Self::new(visit_of(request.extensions(), request.uri(), request.headers()), request.headers())
+    }
+
+    fn new(visit: Visit, headers: &HeaderMap) -> Self {
+        let csrf = Csrf::of(headers, &visit.base);
+        Self { headers: headers.clone(), visit, csrf }
+    }
+
+    fn is_secure(&self) -> bool {
+        self.visit.base.starts_with("https://")
+    }
+
+    fn name(&self) -> &'static str {
+        if self.is_secure() { "__Host-forebay-session" } else { "forebay-session" }
+    }
+
+    /// What it holds of a session.
+    pub(super) fn session(&self) -> Option<Secret> {
+        cookie(&self.headers, self.name()).filter(|value| !value.is_empty()).map(Secret::new)
+    }
+
+    /// Lets it hold a session.
+    pub(super) fn keep(&self, response: &mut Response, session: &Secret) {
+        set_cookie(response, self.is_secure(), self.name(), session.expose(), "Lax", KEPT_SECONDS);
+    }
+
+    /// Takes the session away from it.
+    pub(super) fn forget(&self, response: &mut Response) {
+        set_cookie(response, self.is_secure(), self.name(), "", "Lax", 0);
+    }
+
+    pub(super) fn is_filled_in_here(&self, form: Option<&str>) -> bool {
+        Csrf::is_right(&self.headers, &self.visit.base, form)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Browser {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self::new(visit_of(&parts.extensions, &parts.uri, &parts.headers), &parts.headers))
+    }
+}
+
+/// Whoever has signed in. Everybody else is sent to the page for that, and comes back from it.
+pub(super) struct SignedIn {
+    pub(super) caller: Caller,
+    pub(super) browser: Browser,
+}
+
+impl SignedIn {
+    pub(super) fn is_admin(&self) -> bool {
+        self.caller.role == Role::Admin
+    }
+}
+
+impl FromRequestParts<Engine> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, engine: &Engine) -> Result<Self, Response> {
+        let Ok(browser) = Browser::from_request_parts(parts, engine).await;
+        let found = match browser.session() {
+            Some(session) => engine.caller_by_session(&session).await,
+            None => Err(Error::Unauthenticated),
+        };
+        match found {
+            Ok(caller) => Ok(Self { caller, browser }),
+            Err(Error::Unauthenticated) => {
+                // A form that was sent is lost in any case; the page that it was on is not known.
+                let next = if parts.method == axum::http::Method::GET { place(parts) } else { String::new() };
+                let query =
+                    form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+                Err(Redirect::to(&format!("/sign-in?{query}")).into_response())
+            }
+            Err(error) => Err(page::failed(error)),
+        }
+    }
+}
+
+fn place(parts: &Parts) -> String {
+    parts.uri.path_and_query().map_or_else(String::new, ToString::to_string)
+}
+
+/// Where to go after signing in: a page of ours, whatever was asked for.
+pub(super) fn next(asked: Option<&str>) -> &str {
+    let is_ours = |asked: &&str| {
+        asked.starts_with("/integration/ui") || asked.starts_with("/account") || asked.starts_with("/device")
+    };
+    let is_plain = |asked: &&str| !asked.contains(['\\', '\r', '\n']) && !asked.contains("//");
+    asked.filter(is_ours).filter(is_plain).unwrap_or(super::HOME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere_after_signing_in() {
+        let check = |asked: Option<&str>, expected: &str| assert_eq!(next(asked), expected, "{asked:?}");
+        check(None, "/integration/ui/pools");
+        check(Some("/integration/ui/pools/1?jobId=2"), "/integration/ui/pools/1?jobId=2");
+        check(Some("/account"), "/account");
+        for other in
+            ["https://evil.example.org", "//evil.example.org", "/\\evil", "/integration/ui//x", "", "/"]
+        {
+            check(Some(other), "/integration/ui/pools");
+        }
+    }
+}
