@@ -16,9 +16,20 @@ pub struct DataConnection {
     pub pool_id: DataPoolId,
     pub name: Name,
     pub config: ConnectionConfig,
+    pub credentials: Credentials,
     /// How pseudonymised columns of this connection are hashed.
     pub pseudonymisation: Pseudonymisation,
     pub created_at: Timestamp,
+}
+
+/// Whether a connection has what it signs in with. One without cannot be used, and nothing is sent to its system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Credentials {
+    /// What was given, which may be no password at all.
+    Given,
+    /// The connection was imported, or moved to another host: nobody has given the password since.
+    Missing,
 }
 
 /// How to reach one system. Serializing writes the secrets too: it is for the encrypted store and
@@ -41,6 +52,22 @@ impl ConnectionConfig {
             Self::Mysql(_) => "MYSQL",
             Self::Sqlite(_) => "SQLITE",
             Self::Files(_) => "FILES",
+        }
+    }
+
+    /// The same without what it signs in with, and whether there was any.
+    #[must_use]
+    pub fn without_credentials(self) -> (Self, Credentials) {
+        match self {
+            Self::Postgresql(config) => {
+                let config = PostgresqlConfig { password: Secret::default(), ..config };
+                (Self::Postgresql(config), Credentials::Missing)
+            }
+            Self::Mysql(config) => {
+                let config = MysqlConfig { password: Secret::default(), ..config };
+                (Self::Mysql(config), Credentials::Missing)
+            }
+            Self::Sqlite(_) | Self::Files(_) => (self, Credentials::Given),
         }
     }
 }

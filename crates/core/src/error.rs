@@ -22,7 +22,7 @@ pub enum Error {
     #[error("{reason}")]
     Conflict { reason: String },
     /// A data job runs one execution at a time.
-    #[error("execution `{execution}` of this data job is still {state}; wait for it or cancel it")]
+    #[error("execution `{execution}` is still {state}; wait for it or cancel it")]
     ExecutionIsLive { execution: ExecutionId, state: &'static str },
     /// Nobody we know is asking.
     #[error("the credentials are missing or not valid")]
@@ -33,9 +33,15 @@ pub enum Error {
     /// Something outside does not answer, or is not built into this server.
     #[error("{what}")]
     Unavailable { what: String },
+    /// Clients of the wire contract know this call, and this server does not do what it asks for.
+    #[error("{what}")]
+    NotSupported { what: String },
     /// The disk has no room for this. The text says what is free, what is needed and what to do.
     #[error("{what}")]
     InsufficientStorage { what: String },
+    /// More of this was asked for than the settings let through.
+    #[error("{what}")]
+    TooMany { what: String, limit: RateLimit },
     /// A data source or the warehouse refused what was asked of it, for a reason the caller can mend.
     #[error("{message}")]
     Refused { message: String },
@@ -52,6 +58,15 @@ impl Error {
         Self::Invalid { field: field.into(), reason: reason.into() }
     }
 
+    /// The same, where the field is a part of something else.
+    #[must_use]
+    pub fn within(self, path: &str) -> Self {
+        match self {
+            Self::Invalid { field, reason } => Self::Invalid { field: format!("{path}.{field}"), reason },
+            other => other,
+        }
+    }
+
     pub fn conflict(reason: impl Into<String>) -> Self {
         Self::Conflict { reason: reason.into() }
     }
@@ -65,6 +80,16 @@ impl Error {
     }
 }
 
+/// How much of something a caller may still ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// The most in one span of time.
+    pub limit: u64,
+    pub remaining: u64,
+    /// When the span ends and as much may be asked for again, in seconds from now.
+    pub reset_seconds: u64,
+}
+
 /// What a permission was missing for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Needed {
@@ -72,6 +97,8 @@ pub enum Needed {
     One(Permission),
     /// View and manage on the pool, or execute: what starting and cancelling need.
     Execution,
+    /// One of these two on the pool.
+    Either(Permission, Permission),
     /// The figures of the server.
     Metrics,
     /// The administrator's role.
@@ -95,6 +122,10 @@ impl fmt::Display for Needed {
             }
             Self::Execution => {
                 formatter.write_str("the permission VIEW and MANAGE, or EXECUTE, on the data pool")
+            }
+            Self::Either(one, other) => {
+                let (one, other) = (one.as_str(), other.as_str());
+                write!(formatter, "the permission {one} or {other} on the data pool")
             }
             Self::Metrics => formatter.write_str("the permission METRICS, granted for the whole service"),
             Self::Administrator => formatter.write_str("the permission of an administrator"),
@@ -132,6 +163,10 @@ pub enum Kind {
     OauthConsent,
     AccessToken,
     SigningKey,
+    PushJob,
+    ForeignKey,
+    ProcessConfiguration,
+    DataExport,
     Table,
     Path,
     Backup,
@@ -160,6 +195,10 @@ impl fmt::Display for Kind {
             Self::OauthConsent => "consent",
             Self::AccessToken => "access token",
             Self::SigningKey => "signing key",
+            Self::PushJob => "data push job",
+            Self::ForeignKey => "foreign key",
+            Self::ProcessConfiguration => "process configuration",
+            Self::DataExport => "data export",
             Self::Table => "table",
             Self::Path => "path",
             Self::Backup => "backup",

@@ -121,6 +121,9 @@ pub struct Execution {
     pub not_before: Option<Timestamp>,
     /// Who asked for its end first, while it ran.
     pub canceled_by: Option<String>,
+    /// What it writes, when others must not write it before or beside it: of the executions of a pool with one
+    /// lane, each begins when those that were queued before it have ended.
+    pub lane: Option<String>,
 }
 
 impl Execution {
@@ -151,6 +154,7 @@ impl Execution {
             requeued_because: None,
             not_before: None,
             canceled_by: None,
+            lane: None,
         }
     }
 

@@ -85,4 +85,28 @@ ids! {
     AccessTokenId is AccessToken;
     /// A key that signs access tokens.
     SigningKeyId is SigningKey;
+    /// A data push: files that are sent to a table.
+    PushJobId is PushJob;
+    /// A file of a data push.
+    PushChunkId is PushJob;
+    /// A relation between two tables of a data model.
+    ForeignKeyId is ForeignKey;
+    /// What a data model's activity table means.
+    ProcessConfigurationId is ProcessConfiguration;
+    /// The answer of a query on a data model, kept to be fetched.
+    DataExportId is DataExport;
+}
+
+/// The job of a data model's reloads has the model's id.
+impl From<DataModelId> for DataJobId {
+    fn from(model: DataModelId) -> Self {
+        Self(model.0)
+    }
+}
+
+/// The job that executes a data push has the push's id.
+impl From<PushJobId> for DataJobId {
+    fn from(push: PushJobId) -> Self {
+        Self(push.0)
+    }
 }

@@ -19,6 +19,39 @@ pub struct DataJob {
     pub created_at: Timestamp,
 }
 
+/// What the executions of a job are for. Only data jobs are anybody's to see and change; the others are
+/// kept by the server, so that reloads and pushes queue, run and resume as every execution does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum JobPurpose {
+    DataJob,
+    /// The reloads of one data model: the job has the model's id.
+    DataModel,
+    /// One data push: the job has the push's id.
+    DataPush,
+}
+
+impl JobPurpose {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DataJob => "DATA_JOB",
+            Self::DataModel => "DATA_MODEL",
+            Self::DataPush => "DATA_PUSH",
+        }
+    }
+
+    /// What is done with the executions of such a job, in the middle of a sentence.
+    #[must_use]
+    pub const fn what_is_done(self) -> &'static str {
+        match self {
+            Self::DataJob => "execute data jobs",
+            Self::DataModel => "load data models",
+            Self::DataPush => "push into tables",
+        }
+    }
+}
+
 /// One thing a job does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {

@@ -1,8 +1,8 @@
 //! The words of Forebay's domain, and the seams between its crates. Nothing here does I/O.
 //!
 //! Reading order: [`id`] and [`name`] are the smallest words; [`pool`], [`connection`], [`job`],
-//! [`extraction`], [`parameter`] and [`model`] say what a user sets up; [`execution`] says how a
-//! run of it is told; [`spec`] is the frozen form of a job that is handed to what runs it;
+//! [`extraction`], [`parameter`] and [`model`] say what a user sets up, and [`contents`] holds all of it for a copy; [`execution`] says how a
+//! run of it is told; [`push`] is what clients send by themselves; [`spec`] is the frozen form of a job that is handed to what runs it;
 //! [`source`] and [`warehouse`] are what a run reads from and writes to; [`event`] is the news it
 //! sends back; [`queue`] says which execution is next; [`plane`] is what runs it all; [`access`]
 //! says who may do what, and [`oauth`] what of it counts with an access token;
@@ -13,9 +13,11 @@ pub mod access;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod connection;
+pub mod contents;
 pub mod error;
 pub mod event;
 pub mod execution;
+pub mod export;
 pub mod extraction;
 pub mod fault;
 pub mod id;
@@ -26,6 +28,7 @@ pub mod oauth;
 pub mod parameter;
 pub mod plane;
 pub mod pool;
+pub mod push;
 pub mod queue;
 pub mod retry;
 pub mod schedule;

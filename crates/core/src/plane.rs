@@ -9,6 +9,7 @@ use crate::Timestamp;
 use crate::connection::ConnectionConfig;
 use crate::event::{EventSink, Outcome};
 use crate::execution::Claim;
+use crate::export::{ExportRequest, Exported};
 use crate::id::DataPoolId;
 use crate::source::{SourceError, SourceTable};
 use crate::spec::ExecutionSpec;
@@ -26,6 +27,9 @@ pub trait PoolPlane: Send + Sync {
 
     /// The tables and views of the pool.
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError>;
+
+    /// Exports from a published model; see [`DataPlane::export`].
+    async fn export(&self, request: ExportRequest, stop: &Stop) -> Result<Option<Exported>, WarehouseError>;
 
     /// Makes a consistent copy of the pool; see [`DataPlane::backup`].
     async fn backup(&self) -> Result<PathBuf, WarehouseError>;
@@ -49,6 +53,15 @@ pub trait DataPlane: Send + Sync {
 
     /// The tables and views of a pool.
     async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError>;
+
+    /// Answers PQL on one version of a published model, into files. `None`: it was asked to check the queries, and
+    /// they are right. What is wrong with them is `Invalid`, with the position. Dropping the future ends the work.
+    async fn export(
+        &self,
+        pool: DataPoolId,
+        request: ExportRequest,
+        stop: &Stop,
+    ) -> Result<Option<Exported>, WarehouseError>;
 
     /// Removes everything of a pool.
     async fn remove(&self, pool: DataPoolId) -> Result<(), WarehouseError>;

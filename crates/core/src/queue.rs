@@ -14,6 +14,10 @@ use crate::id::{DataPoolId, ExecutionId};
 /// A waiting execution gains one step of priority for each time of this length, in milliseconds.
 pub const MILLIS_PER_STEP: i64 = 10 * 60 * 1000;
 
+/// An execution that waits for others of its lane has this as the moment before which it is not begun: no clock
+/// gets there.
+pub const HELD: Timestamp = Timestamp::from_millis(i64::MAX);
+
 /// How many executions may run at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -80,6 +84,8 @@ pub enum WaitReason {
     Backoff,
     /// An execution that may have ended its worker runs with no other one of its pool beside it.
     RunsAlone,
+    /// Another execution writes the same table before it.
+    Lane,
     /// The disk of the data folder has too little room.
     Disk,
     /// Others come first, or it begins in a moment.
@@ -146,6 +152,10 @@ impl Queue {
         if disk_is_low {
             let text = "the disk of the data folder has too little room; it begins when there is more";
             return told(WaitReason::Disk, text.to_owned());
+        }
+        if own.not_before == Some(HELD) {
+            let text = "another execution writes the same table before it";
+            return told(WaitReason::Lane, text.to_owned());
         }
         if let (false, Some(until)) = (own.is_due(now), own.not_before) {
             let millis = until.as_millis().saturating_sub(now.as_millis());

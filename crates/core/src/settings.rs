@@ -24,10 +24,17 @@ pub enum Setting {
     DiskMinimumFreeMib,
     DiskAlarmFreeMib,
     AccessTokenSeconds,
+    DataPushesPerSecond,
+    DataPushesPerHour,
+    DataPushesKeptDays,
+    DataPushTextLength,
+    ExportsKeptMinutes,
+    ExportsAtATime,
+    ExportMib,
 }
 
 impl Setting {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::ExecutionsKeptDays,
         Self::ExecutionsKeptPerJob,
         Self::LogsKeptDays,
@@ -37,6 +44,13 @@ impl Setting {
         Self::DiskMinimumFreeMib,
         Self::DiskAlarmFreeMib,
         Self::AccessTokenSeconds,
+        Self::DataPushesPerSecond,
+        Self::DataPushesPerHour,
+        Self::DataPushesKeptDays,
+        Self::DataPushTextLength,
+        Self::ExportsKeptMinutes,
+        Self::ExportsAtATime,
+        Self::ExportMib,
     ];
 
     /// The name on the wire and on the command line; the unit is in it.
@@ -52,6 +66,13 @@ impl Setting {
             Self::DiskMinimumFreeMib => "diskMinimumFreeMib",
             Self::DiskAlarmFreeMib => "diskAlarmFreeMib",
             Self::AccessTokenSeconds => "accessTokenSeconds",
+            Self::DataPushesPerSecond => "dataPushesPerSecond",
+            Self::DataPushesPerHour => "dataPushesPerHour",
+            Self::DataPushesKeptDays => "dataPushesKeptDays",
+            Self::DataPushTextLength => "dataPushTextLength",
+            Self::ExportsKeptMinutes => "exportsKeptMinutes",
+            Self::ExportsAtATime => "exportsAtATime",
+            Self::ExportMib => "exportMib",
         }
     }
 
@@ -88,6 +109,21 @@ impl Setting {
                 "How long an OAuth access token holds, where its client has no time of its own. Tokens that are \
                  there keep theirs."
             }
+            Self::DataPushesPerSecond => {
+                "The most data pushes that are executed in a second; 0: as many as come."
+            }
+            Self::DataPushesPerHour => {
+                "The most data pushes that are executed in an hour of UTC; 0: as many as come."
+            }
+            Self::DataPushesKeptDays => {
+                "Data pushes that were not executed, or that ended, longer ago are dropped with their files."
+            }
+            Self::DataPushTextLength => {
+                "How many characters are kept of a pushed text when neither its column nor the push has a length."
+            }
+            Self::ExportsKeptMinutes => "The files of data exports that ended longer ago are removed.",
+            Self::ExportsAtATime => "The most data exports that are written at a time; further ones wait.",
+            Self::ExportMib => "The most that the files of one data export may have together.",
         }
     }
 
@@ -103,6 +139,12 @@ impl Setting {
             Self::ModelVersionsKept => Some(2),
             Self::DiskMinimumFreeMib | Self::DiskAlarmFreeMib => None,
             Self::AccessTokenSeconds => Some(900),
+            Self::DataPushesPerSecond | Self::DataPushesPerHour => Some(0),
+            Self::DataPushesKeptDays => Some(7),
+            Self::DataPushTextLength => Some(80),
+            Self::ExportsKeptMinutes => Some(60),
+            Self::ExportsAtATime => Some(2),
+            Self::ExportMib => Some(4_096),
         }
     }
 
@@ -119,6 +161,13 @@ impl Setting {
             Self::DiskMinimumFreeMib | Self::DiskAlarmFreeMib => 1..=1_073_741_824,
             // A month: a client that never asks again must get through its work.
             Self::AccessTokenSeconds => 1..=2_592_000,
+            Self::DataPushesPerSecond | Self::DataPushesPerHour => 0..=1_000_000,
+            Self::DataPushesKeptDays => 1..=36_500,
+            Self::DataPushTextLength => 1..=65_000,
+            // The longest is a week.
+            Self::ExportsKeptMinutes => 1..=10_080,
+            Self::ExportsAtATime => 1..=64,
+            Self::ExportMib => 1..=1_048_576,
         }
     }
 
@@ -214,6 +263,47 @@ impl ServiceSettings {
     #[must_use]
     pub fn access_token_seconds(&self) -> u64 {
         self.number(Setting::AccessTokenSeconds)
+    }
+
+    /// `None`: as many as come.
+    #[must_use]
+    pub fn data_pushes_per_second(&self) -> Option<u64> {
+        Some(self.number(Setting::DataPushesPerSecond)).filter(|most| *most > 0)
+    }
+
+    /// `None`: as many as come.
+    #[must_use]
+    pub fn data_pushes_per_hour(&self) -> Option<u64> {
+        Some(self.number(Setting::DataPushesPerHour)).filter(|most| *most > 0)
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn data_pushes_kept_millis(&self) -> i64 {
+        days(self.number(Setting::DataPushesKeptDays))
+    }
+
+    /// In characters.
+    #[must_use]
+    pub fn data_push_text_length(&self) -> u32 {
+        u32::try_from(self.number(Setting::DataPushTextLength)).unwrap_or(u32::MAX)
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn exports_kept_millis(&self) -> i64 {
+        i64::try_from(self.number(Setting::ExportsKeptMinutes)).unwrap_or(i64::MAX).saturating_mul(60_000)
+    }
+
+    #[must_use]
+    pub fn exports_at_a_time(&self) -> usize {
+        usize::try_from(self.number(Setting::ExportsAtATime)).unwrap_or(usize::MAX)
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub fn export_bytes(&self) -> u64 {
+        self.number(Setting::ExportMib).saturating_mul(MIB)
     }
 
     /// In bytes, for a disk of `total` bytes.

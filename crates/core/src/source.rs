@@ -129,6 +129,20 @@ pub struct TableRows {
     pub notes: Vec<String>,
 }
 
+/// The files of a data push, in the order in which they came.
+#[async_trait]
+pub trait PushedFiles: Send + Sync {
+    /// The columns of one file.
+    async fn columns(&self, chunk: usize) -> Result<SchemaRef, SourceError>;
+
+    /// The rows of one file, in bounded batches with the columns that [`PushedFiles::columns`] told. What is
+    /// in a CSV file comes as text.
+    async fn rows(
+        &self,
+        chunk: usize,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, SourceError>>, SourceError>;
+}
+
 /// How much of a table a reader brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {

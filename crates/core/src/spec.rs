@@ -7,9 +7,14 @@ use crate::Timestamp;
 use crate::connection::{ConnectionConfig, Pseudonymisation};
 use crate::execution::ExtractionMode;
 use crate::extraction::TableExtraction;
-use crate::id::{DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, ModelTableId, TaskId};
+use crate::id::{
+    DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, ModelTableId, PushChunkId, PushJobId,
+    TaskId,
+};
 use crate::model::{ForeignKey, ModelTable};
+use crate::name::Identifier;
 use crate::parameter::{ParameterOrigin, ParameterType};
+use crate::push::{ChunkKind, PushSettings};
 use crate::retry::RetryPolicy;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +65,7 @@ pub enum Work {
     Extraction(ExtractionSpec),
     Transformation { statement: String },
     DataModelLoad(ModelLoadSpec),
+    DataPush(Box<DataPushSpec>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +92,29 @@ pub struct ModelLoadSpec {
     /// How many published versions are kept, with the one that this load publishes.
     #[serde(default = "two")]
     pub versions_kept: u64,
+}
+
+/// A data push: files that lie in the folder of the pool, and what is to become of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataPushSpec {
+    pub push_id: PushJobId,
+    pub settings: PushSettings,
+    /// In the order in which they came.
+    pub chunks: Vec<ChunkSpec>,
+    /// Of rows with one key, the last by this column stays.
+    pub order: Option<Identifier>,
+    /// How many characters are kept of a text, where nothing else says it.
+    pub text_length: u32,
+    /// Places of targets, as their steps have them, that are loaded already.
+    #[serde(default)]
+    pub done: Vec<u32>,
+}
+
+/// A file of a push.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkSpec {
+    pub id: PushChunkId,
+    pub kind: ChunkKind,
 }
 
 /// What was kept before it could be set.

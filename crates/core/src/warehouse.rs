@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::Timestamp;
 use crate::execution::Claim;
-use crate::id::DataModelId;
+use crate::id::{DataJobId, DataModelId};
 use crate::model::ForeignKey;
 use crate::name::Identifier;
 use crate::source::Checkpoint;
@@ -45,6 +45,17 @@ pub trait Warehouse: Send + Sync {
     /// says so, as one that reached the limit does. Dropping the future interrupts the statement.
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError>;
 
+    /// The columns of one table, with the change date; `None` when it is missing or a view.
+    async fn columns(&self, table: &WarehouseTable) -> Result<Option<Vec<PoolColumn>>, WarehouseError>;
+
+    /// What a [`WriteMode::Patch`] of a job did to a table, when it was committed: so that whoever goes on with
+    /// the job does not do it twice.
+    async fn patched(
+        &self,
+        job: DataJobId,
+        table: &WarehouseTable,
+    ) -> Result<Option<LoadReport>, WarehouseError>;
+
     /// The pool's tables and views with their columns.
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError>;
 
@@ -80,6 +91,56 @@ pub enum WriteMode {
         key: Key,
         order: Option<Identifier>,
     },
+    /// What a data push brings.
+    Patch(Patch),
+}
+
+/// Rows that need not have all columns of their table, and rows that say what goes. A job patches a table once:
+/// the commit is remembered with the rows. It records no checkpoint; the table's own stays where its rows do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    pub onto: Onto,
+    /// `None`: rows are added.
+    pub key: Option<Key>,
+    /// Of rows with one key, the last by this column wins, and among equals the one that came last.
+    pub order: Option<Identifier>,
+    pub repeats: KeyRepeats,
+    /// A BOOLEAN column of the rows, which the table does not get. Where it is TRUE, the row removes its key:
+    /// rows that the table has, and rows that came before it. It needs a key.
+    pub removal: Option<Identifier>,
+    pub absent: Absent,
+}
+
+impl Patch {
+    /// Whether the rows are the new table as they come.
+    #[must_use]
+    pub const fn only_replaces(&self) -> bool {
+        matches!(self.onto, Onto::Nothing) && self.key.is_none()
+    }
+}
+
+/// What new rows meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onto {
+    /// The rows that the table has.
+    Table,
+    /// Nothing: they take the place of the table.
+    Nothing,
+}
+
+/// What becomes of rows of one load that have one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRepeats {
+    LastWins,
+    AllStay,
+}
+
+/// What rows that are updated have in the columns that the load does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// The values of the row that was there.
+    Unchanged,
+    Null,
 }
 
 /// The columns of a key: never none.
@@ -108,7 +169,7 @@ pub trait TableLoad: Send {
     /// Shows all rows and records the checkpoint, in one transaction. `rows_read` is what the source
     /// sent, counted by the caller: when another number of rows is staged, or the numbers of the
     /// report do not add up, nothing is shown. An error says that nothing was; only an `Internal`
-    /// one may leave it open.
+    /// one may leave it open. The checkpoint of a [`WriteMode::Patch`] is not recorded.
     async fn commit(
         self: Box<Self>,
         rows_read: u64,
@@ -214,6 +275,8 @@ pub enum Refresh {
 pub struct PublicationReport {
     /// Rows per table, in the order asked for.
     pub rows: Vec<u64>,
+    /// What became of each table.
+    pub refreshed: Vec<Refresh>,
     /// Broken primary and foreign keys, as sentences.
     pub warnings: Vec<String>,
 }

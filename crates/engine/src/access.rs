@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use forebay_core::access::{Caller, Permission, Role};
 use forebay_core::error::{Error, Kind, Needed, Result};
 use forebay_core::id::DataPoolId;
+use forebay_core::job::JobPurpose;
 use forebay_core::oauth::Action;
 use forebay_core::pool::DataPool;
 
@@ -28,6 +29,15 @@ impl Engine {
                 Ok(held)
             }
         }
+    }
+
+    /// What the caller may do in a pool that they may see, for pages that show only what can be done.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn held_permissions(&self, caller: &Caller, pool: DataPoolId) -> Result<BTreeSet<Permission>> {
+        self.pool_to_watch(caller, pool).await?;
+        self.permissions_in(caller, pool).await
     }
 
     /// A pool and the right to do one thing in it.
@@ -72,6 +82,51 @@ impl Engine {
             || (held.contains(&Permission::View) && held.contains(&Permission::Manage));
         let found = self.checked(pool, &held, may, Needed::Execution).await?;
         Self::lets(caller, Action::Execute)?;
+        Ok(found)
+    }
+
+    /// A pool and the right to start and cancel what is executed for this purpose.
+    pub(crate) async fn pool_to_run(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        purpose: JobPurpose,
+    ) -> Result<DataPool> {
+        match purpose {
+            JobPurpose::DataJob => self.pool_to_execute(caller, pool).await,
+            JobPurpose::DataModel => self.pool_with(caller, Permission::Edit, pool).await,
+            JobPurpose::DataPush => {
+                let held = self.permissions_in(caller, pool).await?;
+                let enough = [
+                    (Permission::DataPush, Action::DataPush),
+                    (Permission::ContinuousDataPush, Action::ContinuousDataPush),
+                    (Permission::Edit, Action::DataPush),
+                ];
+                let fits = |(permission, action): &&(Permission, Action)| {
+                    held.contains(permission) && Self::lets(caller, *action).is_ok()
+                };
+                let (permission, action) = *enough.iter().find(fits).unwrap_or(&enough[0]);
+                let may = enough.iter().any(|(permission, _)| held.contains(permission));
+                let found = self.checked(pool, &held, may, Needed::One(permission)).await?;
+                Self::lets(caller, action)?;
+                Ok(found)
+            }
+        }
+    }
+
+    /// A pool and one of two rights in it.
+    pub(crate) async fn pool_with_either(
+        &self,
+        caller: &Caller,
+        permissions: [Permission; 2],
+        action: Action,
+        pool: DataPoolId,
+    ) -> Result<DataPool> {
+        let held = self.permissions_in(caller, pool).await?;
+        let may = permissions.iter().any(|permission| held.contains(permission));
+        let [one, other] = permissions;
+        let found = self.checked(pool, &held, may, Needed::Either(one, other)).await?;
+        Self::lets(caller, action)?;
         Ok(found)
     }
 

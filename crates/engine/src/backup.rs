@@ -5,7 +5,7 @@
 //! that a pool's copy has seen. What it knows too much, executions that ended after their pool was copied,
 //! a restore lists.
 
-mod folder;
+pub(crate) mod folder;
 mod restore;
 
 use std::collections::HashMap;
@@ -159,6 +159,8 @@ impl Engine {
     pub async fn backups(&self, caller: &Caller) -> Result<Vec<Backup>> {
         Self::administrator(caller)?;
         let dir = &self.0.settings.backup_dir;
+        // Before the folders: one that is done meanwhile is in both, and not in neither.
+        let without_folder = self.0.backups.all();
         let mut found: Vec<Backup> = folder::list(dir)
             .await?
             .into_iter()
@@ -168,7 +170,7 @@ impl Engine {
                 state: BackupState::Done { made_at: manifest.made_at, bytes: manifest.bytes() },
             })
             .collect();
-        for (name, state) in self.0.backups.all() {
+        for (name, state) in without_folder {
             if !found.iter().any(|backup| backup.name == name) {
                 found.push(Backup { path: dir.join(name.as_str()), name, state });
             }

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use forebay_core::access::{Caller, Permission};
-use forebay_core::connection::{ConnectionConfig, DataConnection, HashAlgorithm, Pseudonymisation};
-use forebay_core::error::{Error, Result};
+use forebay_core::connection::{
+    ConnectionConfig, Credentials, DataConnection, HashAlgorithm, Pseudonymisation,
+};
+use forebay_core::error::{Error, Kind, Result};
 use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::name::Name;
 use forebay_core::oauth::Action;
@@ -21,6 +23,7 @@ use crate::keys::random_text;
 pub struct NewConnection {
     pub name: Name,
     pub config: ConnectionConfig,
+    pub credentials: Credentials,
     pub algorithm: HashAlgorithm,
 }
 
@@ -73,6 +76,7 @@ impl Engine {
             pool_id: pool,
             name: new.name,
             config: self.allowed(new.config)?,
+            credentials: new.credentials,
             pseudonymisation: Pseudonymisation { algorithm: new.algorithm, salt: Secret::new(random_text()) },
             created_at: self.now(),
         };
@@ -95,6 +99,7 @@ impl Engine {
         let mut connection = self.store().data_connection(pool, connection).await?;
         connection.name = new.name;
         connection.config = self.allowed(new.config)?;
+        connection.credentials = new.credentials;
         connection.pseudonymisation.algorithm = new.algorithm;
         self.store().update_data_connection(&connection).await?;
         Ok(connection)
@@ -113,6 +118,14 @@ impl Engine {
             if model.tables.iter().any(|table| table.connection_id == Some(connection)) {
                 return Err(Error::conflict(format!(
                     "the data model `{}` has tables of this data connection; delete the data model first",
+                    model.name
+                )));
+            }
+            let factory = model.calendar.factory;
+            if factory.is_some_and(|calendar| calendar.connection_id == Some(connection)) {
+                return Err(Error::conflict(format!(
+                    "the factory calendar of the data model `{}` is a table of this data connection; choose another \
+                     calendar first",
                     model.name
                 )));
             }
@@ -141,24 +154,56 @@ impl Engine {
     ) -> Result<()> {
         self.pool_with(caller, Permission::Edit, pool).await?;
         let connection = self.store().data_connection(pool, connection).await?;
-        let config = self.allowed(connection.config)?;
+        let config = self.usable(&connection)?;
         self.0.plane.check(pool, &config).await.map_err(source_error)
     }
 
-    /// The tables a connection offers.
+    /// The tables that a source offers, with their columns and keys, as it says now.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`, `Refused` when the source does not answer.
-    pub async fn discover(
+    pub async fn source_tables(
         &self,
         caller: &Caller,
         pool: DataPoolId,
         connection: DataConnectionId,
     ) -> Result<Vec<SourceTable>> {
-        self.pool_with(caller, Permission::View, pool).await?;
+        self.pool_with(caller, Permission::Edit, pool).await?;
         let connection = self.store().data_connection(pool, connection).await?;
-        let config = self.allowed(connection.config)?;
+        let config = self.usable(&connection)?;
         self.0.plane.discover(pool, &config).await.map_err(source_error)
+    }
+
+    /// A connection wherever it lies, if the caller may see it.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn find_data_connection(
+        &self,
+        caller: &Caller,
+        connection: DataConnectionId,
+    ) -> Result<DataConnection> {
+        let found = self.store().find_data_connection(connection).await?;
+        match self.pool_with(caller, Permission::View, found.pool_id).await {
+            Ok(_) => Ok(found),
+            // To whoever may not see the pool, its connections do not exist either.
+            Err(Error::NotFound { .. }) => Err(Error::not_found(Kind::DataConnection, connection)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How to reach a connection's system now.
+    pub(crate) fn usable(&self, connection: &DataConnection) -> Result<ConnectionConfig> {
+        match connection.credentials {
+            Credentials::Given => self.allowed(connection.config.clone()),
+            Credentials::Missing => Err(Error::Refused {
+                message: format!(
+                    "Login: the data connection `{}` has no password: it came with an import, or was moved to \
+                     another host, port or user; set its password again",
+                    connection.name
+                ),
+            }),
+        }
     }
 
     /// The configuration with its path resolved, if it lies below a folder that may be read.

@@ -9,7 +9,8 @@ use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, ModelTableId, TableEx
 
 use crate::Engine;
 use crate::live::Standing;
-use crate::spec::source_host;
+use crate::model_loads::planned_loads;
+use crate::spec::{Frozen, source_host};
 
 /// What a caller wants run.
 #[derive(Clone, Debug)]
@@ -63,8 +64,22 @@ impl Engine {
         execution.priority = start.priority;
         let frozen = self.freeze(&job, &execution, &start.selection).await?;
         execution.source_host = source_host(&frozen.spec);
+        self.queue(&execution, &frozen, key).await
+    }
+
+    /// Queues what is frozen; whatever the execution is for, it is QUEUED when this returns.
+    pub(crate) async fn queue(
+        &self,
+        execution: &Execution,
+        frozen: &Frozen,
+        idempotency_key: Option<&str>,
+    ) -> Result<Execution> {
         let spec = serde_json::to_string(&frozen.spec).map_err(Error::internal)?;
-        let execution = self.store().start_execution(&execution, &frozen.tasks, &spec, key).await?;
+        let loads = planned_loads(execution, &frozen.spec);
+        let execution = self
+            .store()
+            .start_execution_with_loads(execution, &frozen.tasks, &loads, &spec, idempotency_key)
+            .await?;
         self.0.wake.notify_one();
         Ok(execution)
     }
@@ -134,13 +149,14 @@ impl Engine {
     /// `NotFound`, `Forbidden`.
     pub async fn cancel_execution(&self, caller: &Caller, id: ExecutionId) -> Result<Execution> {
         let execution = self.visible(caller, id).await?;
-        self.pool_to_execute(caller, execution.pool_id).await?;
+        let purpose = self.store().job_purpose(execution.job_id).await?;
+        self.pool_to_run(caller, execution.pool_id, purpose).await?;
         while !self.cancel_as_it_stands(caller, id).await? {}
         self.store().execution(id).await
     }
 
     /// `false`: it stands elsewhere by now.
-    async fn cancel_as_it_stands(&self, caller: &Caller, id: ExecutionId) -> Result<bool> {
+    pub(crate) async fn cancel_as_it_stands(&self, caller: &Caller, id: ExecutionId) -> Result<bool> {
         // Read before it is looked up here. What is claimed has its entry before the metadata says so and keeps it
         // until the metadata says more, so what runs by this reading and has no entry is run by nobody.
         let seen = self.store().held_execution(id).await?;

@@ -1,4 +1,5 @@
-//! Drops what is older than the settings keep: log messages, then executions, then what of OAuth has ended. It works
+//! Drops what is older than the settings keep: log messages, then executions, then what of OAuth has ended, then
+//! data exports. It works
 //! in small steps, so that nobody waits long for it, and acts on what the store says is due: a crash only makes it
 //! late.
 
@@ -25,6 +26,8 @@ pub(crate) struct Tidied {
     /// Executions whose log messages went.
     pub(crate) logs: u64,
     pub(crate) executions: u64,
+    /// Data pushes, with their files.
+    pub(crate) pushes: u64,
 }
 
 impl Engine {
@@ -45,8 +48,8 @@ impl Engine {
             pause = EVERY;
             match self.tidy_up(stop).await {
                 Ok(tidied) if tidied == Tidied::default() => {}
-                Ok(Tidied { logs, executions }) => {
-                    tracing::info!(logs, executions, "dropped what is older than the settings keep");
+                Ok(Tidied { logs, executions, pushes }) => {
+                    tracing::info!(logs, executions, pushes, "dropped what is older than the settings keep");
                 }
                 Err(error) => {
                     tracing::error!(
@@ -97,7 +100,10 @@ impl Engine {
         while !stop.is_requested() && self.store().drop_ended_oauth(self.now()).await? > 0 {
             tokio::time::sleep(PAUSE).await;
         }
+        tidied.pushes = self.tidy_pushes(before(settings.data_pushes_kept_millis()), stop).await?;
+        self.store().forget_ended_sessions(self.now()).await?;
         self.tidy_signing_keys().await?;
+        self.tidy_exports().await?;
         let mut left = u64::MAX;
         while !stop.is_requested() {
             match self.store().give_back_space().await? {

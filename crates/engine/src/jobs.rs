@@ -1,5 +1,7 @@
 //! Data jobs.
 
+use std::collections::HashMap;
+
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::Execution;
@@ -21,12 +23,13 @@ impl Engine {
     ) -> Result<Vec<(DataJob, Option<Execution>)>> {
         self.pool_to_watch(caller, pool).await?;
         let jobs = self.store().data_jobs(pool).await?;
-        let mut latest = self.store().latest_executions(pool).await?;
+        let latest = self.store().latest_executions(pool).await?;
+        let mut latest: HashMap<DataJobId, Execution> =
+            latest.into_iter().map(|execution| (execution.job_id, execution)).collect();
         Ok(jobs
             .into_iter()
             .map(|job| {
-                let place = latest.iter().position(|execution| execution.job_id == job.id);
-                let execution = place.map(|place| latest.swap_remove(place));
+                let execution = latest.remove(&job.id);
                 (job, execution)
             })
             .collect())

@@ -17,6 +17,8 @@ use crate::Engine;
 pub struct FirstKey {
     pub user: User,
     pub secret: Secret,
+    /// Signs the administrator in once, with a browser.
+    pub link: Secret,
 }
 
 /// A key that was just made, with the text that is shown once.
@@ -53,7 +55,8 @@ impl Engine {
         };
         self.store().create_user(&user).await?;
         let made = self.make_key(Subject::User(user.id), Name::parse("name", "First key")?).await?;
-        Ok(Some(FirstKey { user, secret: made.secret }))
+        let link = self.first_link(user.id).await?;
+        Ok(Some(FirstKey { user, secret: made.secret, link }))
     }
 
     /// Whose key this is, if it is one of that kind.

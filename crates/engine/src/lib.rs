@@ -7,25 +7,35 @@ mod access;
 mod backup;
 mod changes;
 mod connections;
+mod contents;
 mod data;
+mod discovered;
 mod disk;
 mod dispatch;
 mod executions;
+mod exports;
 mod health;
 mod janitor;
 mod jobs;
 mod keys;
 mod live;
 mod metrics;
+mod model_loads;
 mod models;
+mod name_mappings;
 mod oauth;
+mod overviews;
 mod parameters;
+mod permissions;
 mod pools;
+mod push;
 mod queue;
+mod replications;
 mod rescuer;
 mod run;
 mod scheduler;
 mod schedules;
+mod sessions;
 mod settings;
 mod spec;
 mod tasks;
@@ -44,16 +54,24 @@ use tokio::sync::Notify;
 pub use backup::{Backup, BackupName, BackupState, Restored, restore};
 pub use changes::{Changed, Following};
 pub use connections::NewConnection;
+pub use contents::{Given, Import, ImportTarget, Imported, JobDestination};
 pub use disk::{Disk, DiskState, Space};
 pub use executions::{Selection, StartExecution, TaskSelection};
+pub use exports::{Checks, ExportFile, NewDataExport};
 pub use health::Check;
 pub use keys::{FirstKey, NewKey};
 pub use metrics::Figures;
+pub use model_loads::{LoadHistory, ModelReload};
+pub use models::{ModelSettings, ModelTableChange, NewDataModel, ProcessChange, SeenModel};
 pub use oauth::{
     Asked, AskedByDevice, AuthorizationRequest, ClientProof, DeviceAnswer, NewClient, NewClientSecret,
     OauthClientChange, OauthError, PublicKey, Refusal, TokenAnswer, TokenGrant, Visit,
 };
+pub use overviews::{JobOverview, PoolOverview};
+pub use permissions::HeldGrant;
+pub use push::{ChunkUpload, SeenPush, SeenUpload, Upload};
 pub use schedules::Preview;
+pub use sessions::{NewSession, SignInError};
 pub use tasks::NewTask;
 
 /// Tells the time. Tests turn their own.
@@ -68,6 +86,10 @@ pub struct Settings {
     pub file_roots: Vec<PathBuf>,
     /// Where backups are made.
     pub backup_dir: PathBuf,
+    /// Where the files of data exports are kept.
+    pub exports_dir: PathBuf,
+    /// Has a folder for each pool, which its worker can reach: what is pushed waits below it.
+    pub pools_dir: PathBuf,
     /// The most executions that run at a time.
     pub running_limit: usize,
     /// The most executions of one pool that run at a time.
@@ -101,6 +123,9 @@ pub(crate) struct Inner {
     /// Something may be older than the settings keep. Only makes the janitor early.
     tidy: Notify,
     oauth: oauth::State,
+    exports: exports::Turns,
+    discovered: discovered::Discovered,
+    submissions: push::Submissions,
 }
 
 impl Engine {
@@ -127,6 +152,9 @@ impl Engine {
             scheduling: scheduler::Scheduling::default(),
             tidy: Notify::new(),
             oauth: oauth::State::default(),
+            exports: exports::Turns::default(),
+            discovered: discovered::Discovered::default(),
+            submissions: push::Submissions::default(),
         }))
     }
 

@@ -78,19 +78,7 @@ impl Engine {
     }
 
     async fn check_parameter(&self, parameter: &Parameter) -> Result<()> {
-        let placeholder = parameter.placeholder.as_str();
-        let plain = |text: &str| {
-            !text.is_empty()
-                && text.chars().count() <= 100
-                && text.chars().all(|letter| letter.is_alphanumeric() || "_-. ".contains(letter))
-                && text.trim() == text
-        };
-        if !plain(placeholder) {
-            return Err(Error::invalid(
-                "placeholder",
-                "must be 1 to 100 letters, digits, underscores, hyphens, points or inner spaces",
-            ));
-        }
+        check_placeholder(&parameter.placeholder)?;
         if let ParameterOrigin::Dynamic(dynamic) = &parameter.origin
             && let Some(connection) = dynamic.connection_id
         {
@@ -110,4 +98,17 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What can stand between `<%=` and `%>`.
+pub(crate) fn check_placeholder(text: &str) -> Result<()> {
+    let is_plain = !text.is_empty()
+        && text.chars().count() <= 100
+        && text.chars().all(|letter| letter.is_alphanumeric() || "_-. ".contains(letter))
+        && text.trim() == text;
+    if is_plain {
+        return Ok(());
+    }
+    let reason = "must be 1 to 100 letters, digits, underscores, hyphens, points or inner spaces";
+    Err(Error::invalid("placeholder", reason))
 }

@@ -41,6 +41,18 @@ impl Engine {
         name: Name,
         description: Option<String>,
     ) -> Result<DataPool> {
+        let pool = self.new_pool(caller, name, description).await?;
+        self.store().create_data_pool(&pool).await?;
+        Ok(pool)
+    }
+
+    /// A pool for whoever may make one, not stored yet.
+    pub(crate) async fn new_pool(
+        &self,
+        caller: &Caller,
+        name: Name,
+        description: Option<String>,
+    ) -> Result<DataPool> {
         let pool = DataPool {
             id: DataPoolId::random(),
             name,
@@ -58,7 +70,6 @@ impl Engine {
             }
         }
         Self::lets(caller, Action::Edit)?;
-        self.store().create_data_pool(&pool).await?;
         Ok(pool)
     }
 

@@ -54,6 +54,7 @@ impl Engine {
         };
         self.end(&run, &execution, &outcome, last, &server).await;
         drop(run);
+        self.run_of_push_is_over(&execution).await;
         self.run_is_over(execution.id);
         // Its place is free, and it may be due again itself.
         self.0.wake.notify_one();
@@ -90,12 +91,14 @@ impl Engine {
             }
             Err(error) => return Err(error),
         };
-        match self.pool_to_execute(&caller, execution.pool_id).await {
+        let purpose = self.store().job_purpose(execution.job_id).await?;
+        match self.pool_to_run(&caller, execution.pool_id, purpose).await {
             Ok(_) => Ok(None),
             Err(Error::NotFound { .. } | Error::Forbidden(_)) => Ok(Some(format!(
-                "{} started this execution and may not execute data jobs of this pool any more; ask for the \
-                 permission again, or let somebody else start the data job",
-                caller.name
+                "{} started this execution and may not {} of this pool any more; ask for the permission again, or \
+                 let somebody else start it",
+                caller.name,
+                purpose.what_is_done()
             ))),
             Err(error) => Err(error),
         }
@@ -249,16 +252,20 @@ fn end_of(
     }
 }
 
-/// Leaves out what an execution has done before it was interrupted: whole tasks, and of the extraction that was
-/// interrupted the tables that are loaded.
+/// Leaves out what an execution has done before it was interrupted: whole tasks, and of the extraction or push that
+/// was interrupted the tables that are loaded.
 fn leave_out_what_is_over(spec: &mut ExecutionSpec, tasks: &[TaskExecution]) {
     let told = |id| tasks.iter().find(|told| told.task_id == id);
     spec.tasks.retain(|task| !told(task.id).is_some_and(|told| told.status.is_finished()));
     for task in &mut spec.tasks {
-        let Work::Extraction(extraction) = &mut task.work else { continue };
+        let done = match &mut task.work {
+            Work::Extraction(extraction) => &mut extraction.done,
+            Work::DataPush(push) => &mut push.done,
+            Work::Transformation { .. } | Work::DataModelLoad(_) => continue,
+        };
         let steps = told(task.id).map(|told| told.steps.as_slice()).unwrap_or_default();
-        let done = steps.iter().filter(|step| matches!(step.status, Status::Success | Status::Skipped));
-        extraction.done = done.map(|step| step.position).collect();
+        let over = steps.iter().filter(|step| matches!(step.status, Status::Success | Status::Skipped));
+        *done = over.map(|step| step.position).collect();
     }
 }
 

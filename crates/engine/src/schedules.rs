@@ -15,7 +15,7 @@ use forebay_core::schedule::{
     WAITING_LIMIT,
 };
 
-use self::checks::nothing_left;
+pub(crate) use self::checks::{check_settings, nothing_left};
 use crate::Engine;
 use crate::scheduler::Start;
 
@@ -307,7 +307,7 @@ impl Engine {
     }
 
     /// Who saves a schedule lends it their right to execute, so they must have it.
-    async fn pool_to_schedule(&self, caller: &Caller, pool: DataPoolId) -> Result<()> {
+    pub(crate) async fn pool_to_schedule(&self, caller: &Caller, pool: DataPoolId) -> Result<()> {
         self.pool_with(caller, Permission::Manage, pool).await?;
         self.pool_to_execute(caller, pool).await?;
         Ok(())

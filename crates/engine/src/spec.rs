@@ -102,7 +102,7 @@ impl Engine {
                     .collect();
                 Some(Work::Extraction(ExtractionSpec {
                     connection_id: connection.id,
-                    config: self.allowed(connection.config)?,
+                    config: self.usable(&connection)?,
                     pseudonymisation: connection.pseudonymisation,
                     tables,
                     parallel: self.0.settings.tables_at_a_time,
@@ -153,7 +153,7 @@ pub(crate) fn source_host(spec: &ExecutionSpec) -> Option<String> {
             }
             ConnectionConfig::Sqlite(_) | ConnectionConfig::Files(_) => None,
         },
-        Work::Transformation { .. } | Work::DataModelLoad(_) => None,
+        Work::Transformation { .. } | Work::DataModelLoad(_) | Work::DataPush(_) => None,
     })
 }
 
@@ -198,7 +198,7 @@ pub(crate) fn check_model_tables(field: &str, model: &DataModel, chosen: &[Model
 }
 
 /// A task's own parameters, then the pool's that they do not hide.
-fn parameter_specs(own: &[Parameter], pool: &[Parameter]) -> Vec<ParameterSpec> {
+pub(crate) fn parameter_specs(own: &[Parameter], pool: &[Parameter]) -> Vec<ParameterSpec> {
     let spec = |shown: &Parameter, origin: &Parameter| ParameterSpec {
         placeholder: shown.placeholder.clone(),
         data_type: shown.data_type,

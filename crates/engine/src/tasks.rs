@@ -279,7 +279,7 @@ impl Engine {
 }
 
 /// Two tables with one target would replace each other.
-fn check_targets(tables: &[TableExtraction]) -> Result<()> {
+pub(crate) fn check_targets(tables: &[TableExtraction]) -> Result<()> {
     let mut seen: HashMap<String, &TableExtraction> = HashMap::new();
     for table in tables.iter().filter(|table| table.activation == Activation::Enabled) {
         let target = table.target_name();

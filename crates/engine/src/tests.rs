@@ -2,17 +2,21 @@
 //! clock that the test turns.
 
 mod backup;
+mod contents;
 mod damages;
 mod deletions;
 mod disk;
 mod edits;
 mod executions;
+mod exports;
 mod house;
 mod janitor;
 mod losses;
+mod models;
 mod oauth;
 mod permissions;
 mod plane;
+mod push;
 mod queue;
 mod races;
 mod schedules;

@@ -169,7 +169,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn cut(column: &ArrayRef, characters: usize, values: &mut u64) -> ArrayRef {
+/// Cuts texts that are longer than so many characters, and counts them.
+pub(crate) fn cut(column: &ArrayRef, characters: usize, values: &mut u64) -> ArrayRef {
     let Some(texts) = column.as_any().downcast_ref::<StringArray>() else { return Arc::clone(column) };
     let end = |text: &str| {
         if text.len() <= characters { None } else { text.char_indices().nth(characters).map(|(end, _)| end) }

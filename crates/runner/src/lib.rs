@@ -1,14 +1,14 @@
 //! Runs one execution from its frozen spec: its tasks in order, telling what happens as events.
 //!
 //! [`run`] is what a job does. An extraction is in `extraction` and `table`, a transformation in
-//! `transformation`, a data model load in `model_load`; `parameters` fills in `<%=…%>` for all. Before it
+//! `transformation`, a data model load in `model_load`, a data push in `push`; `parameters` fills in `<%=…%>` for all. Before it
 //! does anything, a run takes its job over in the warehouse, so that an older one shows nothing any more.
 
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::{Claim, LogLevel, Status};
-use forebay_core::source::{Source, SourceError};
-use forebay_core::spec::{ExecutionSpec, TaskSpec, Work};
+use forebay_core::source::{PushedFiles, Source, SourceError};
+use forebay_core::spec::{DataPushSpec, ExecutionSpec, TaskSpec, Work};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::Warehouse;
 
@@ -27,6 +27,7 @@ mod hidden;
 mod model_load;
 mod parameters;
 mod pseudonym;
+mod push;
 mod report;
 mod request;
 mod scan;
@@ -38,7 +39,7 @@ mod transformation;
 mod value;
 mod waiting;
 
-/// Makes a source of a connection's settings.
+/// Makes a source of a connection's settings, and of what a client has sent.
 pub trait OpenSource: Send + Sync {
     /// Opens the source, of which so many connections may read at a time. Nothing is reached before its
     /// first use.
@@ -46,14 +47,26 @@ pub trait OpenSource: Send + Sync {
     /// # Errors
     /// `Invalid` when the settings cannot describe a source.
     fn open(&self, config: &ConnectionConfig, connections: usize) -> Result<Box<dyn Source>, SourceError>;
+
+    /// Opens the files of a data push. None is read yet.
+    ///
+    /// # Errors
+    /// `Invalid` when the settings cannot describe the files.
+    fn open_push(&self, push: &DataPushSpec) -> Result<Box<dyn PushedFiles>, SourceError>;
 }
 
-impl<F> OpenSource for F
+/// One function for connections and one for data pushes.
+impl<C, P> OpenSource for (C, P)
 where
-    F: Fn(&ConnectionConfig, usize) -> Result<Box<dyn Source>, SourceError> + Send + Sync,
+    C: Fn(&ConnectionConfig, usize) -> Result<Box<dyn Source>, SourceError> + Send + Sync,
+    P: Fn(&DataPushSpec) -> Result<Box<dyn PushedFiles>, SourceError> + Send + Sync,
 {
     fn open(&self, config: &ConnectionConfig, connections: usize) -> Result<Box<dyn Source>, SourceError> {
-        self(config, connections)
+        (self.0)(config, connections)
+    }
+
+    fn open_push(&self, push: &DataPushSpec) -> Result<Box<dyn PushedFiles>, SourceError> {
+        (self.1)(push)
     }
 }
 
@@ -150,6 +163,7 @@ impl Run<'_> {
             Work::Extraction(spec) => extraction::run(self, task, spec, report, attempts).await,
             Work::Transformation { statement } => transformation::run(self, task, statement, report).await,
             Work::DataModelLoad(spec) => model_load::run(self, spec, report).await,
+            Work::DataPush(spec) => push::run(self, spec, report, attempts).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A data model load: publishes the model's tables as one snapshot, and warns of broken keys.
 
 use forebay_core::execution::{Receipt, Status};
+use forebay_core::model::load::KEY_WARNING;
 use forebay_core::pool::{connection_schema, global_schema};
 use forebay_core::spec::ModelLoadSpec;
 use forebay_core::warehouse::{Publication, PublishedTable, Refresh, WarehouseTable};
@@ -17,7 +18,7 @@ pub(crate) async fn run(run: &Run<'_>, spec: &ModelLoadSpec, report: &Report<'_>
     let publication = publication(run, spec);
     let mut steps = Vec::new();
     for (position, table) in publication.tables.iter().enumerate() {
-        steps.push((report.step(position, table.alias.to_string()).await, table.refresh));
+        steps.push(report.step(position, table.alias.to_string()).await);
     }
     let published = run.warehouse.publish(publication, run.stop).await.map_err(Halt::from);
     let published = match published {
@@ -27,17 +28,18 @@ pub(crate) async fn run(run: &Run<'_>, spec: &ModelLoadSpec, report: &Report<'_>
                 Halt::Canceled => (Status::Cancel, "canceled"),
                 Halt::Failed(reason) | Halt::Passing(reason) => (Status::Fail, reason.as_str()),
             };
-            for (step, _) in steps {
+            for step in steps {
                 step.finished(status, Some(message.to_owned()), None).await;
             }
             return Err(halt);
         }
     };
     let mut total = 0;
-    for (place, (step, refresh)) in steps.into_iter().enumerate() {
-        let rows = published.rows.get(place).copied().unwrap_or_default();
+    for (step, (rows, refreshed)) in
+        steps.into_iter().zip(published.rows.into_iter().zip(published.refreshed))
+    {
         total += rows;
-        match refresh {
+        match refreshed {
             Refresh::Anew => {
                 let receipt = Receipt {
                     rows_read: rows,
@@ -50,12 +52,13 @@ pub(crate) async fn run(run: &Run<'_>, spec: &ModelLoadSpec, report: &Report<'_>
             }
             Refresh::Keep => {
                 let text = format!("not chosen: kept from the version before, {}", counted(rows, "row"));
-                step.finished(Status::Skipped, Some(text), None).await;
+                let receipt = Receipt { rows_before: rows, rows_after: rows, ..Receipt::default() };
+                step.finished(Status::Skipped, Some(text), Some(receipt)).await;
             }
         }
     }
     for warning in published.warnings {
-        report.warn("MODEL_KEY_WARNING", warning).await;
+        report.warn(KEY_WARNING, warning).await;
     }
     let text = format!("{}, {}", counted(spec.tables.len() as u64, "table"), counted(total, "row"));
     report.info("MODEL_LOADED", format!("the data model was loaded: {text}")).await;

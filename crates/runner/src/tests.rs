@@ -8,6 +8,8 @@ mod full;
 mod house;
 mod models;
 mod parameters;
+mod patches;
+mod push;
 mod retries;
 mod source;
 mod tables;

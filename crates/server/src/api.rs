@@ -6,11 +6,14 @@ mod auth;
 mod backups;
 mod body;
 mod connect;
-mod connections;
+pub(crate) mod connections;
+mod contents;
 mod damages;
+mod data_models;
 mod data_sources;
 mod document;
 mod executions;
+mod exports;
 mod extractions;
 mod grants;
 mod health;
@@ -20,20 +23,34 @@ mod loads;
 mod logs;
 mod metrics;
 mod models;
+mod multipart;
 pub(crate) mod oauth;
+mod overviews;
 mod path;
+mod permissions;
 mod pools;
+mod pql_language;
 mod problem;
+mod push;
 mod query;
 mod query_string;
+mod replications;
 mod retry_policies;
 mod schedules;
 mod settings;
+mod stream;
 mod tables;
 mod tasks;
+mod typed_connections;
+mod upload;
 mod users;
 mod variables;
 mod words;
+
+pub(crate) use self::auth::public as reached_without_key;
+pub(crate) use self::executions::follow;
+pub(crate) use self::path::Path;
+pub(crate) use self::problem::Problem;
 
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
@@ -53,13 +70,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::document::Needs::{
-    Administrator, Authenticated, Edit, Execute, Manage, Metrics, Oauth, Public, View, Watch,
+    Administrator, Authenticated, ContinuousDataPush, DataPush, Edit, Execute, Export, Manage, Metrics,
+    Oauth, Public, View, Watch,
 };
-use self::document::at;
+use self::document::{alias, at};
 use self::oauth::Site;
 
 /// The largest request body, in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// The largest body of a request with a whole data pool, in bytes.
+const LARGE_BODY_LIMIT: usize = 64 * 1024 * 1024;
 
 /// The whole API. Paths are matched with single slashes and without one at the end.
 pub(crate) fn router(
@@ -68,12 +88,13 @@ pub(crate) fn router(
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static {
     let requests = Arc::new(metrics::Requests::new());
     let router = Router::from(api())
+        .merge(crate::ui::pages())
         .fallback(answer::no_such_path)
         .layer(Extension(engine.clone()))
         .layer(Extension(site))
         .layer(Extension(Arc::clone(&requests)))
         .layer(CatchPanicLayer::custom(answer::panicked))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(exports::is_worth_compressing()))
         .with_state(engine);
     // Around the router and not a layer of it, which would not see the `Allow` header of a 405.
     MapRequest::new(from_fn_with_state(requests, answer::answer).layer(router), answer::with_plain_path)
@@ -89,8 +110,22 @@ fn api() -> OpenApiRouter<Engine> {
         .routes(at("/api/cloud/permissions", Authenticated, routes!(connect::service_permissions)))
         .routes(at("/api/cloud/team", Authenticated, routes!(connect::cloud_team)))
         .routes(at("/api/team", Authenticated, routes!(connect::team)))
+        .routes(at("/api/team/cui-settings/cui-pdf-cover", Authenticated, routes!(connect::cover_page)))
+        .routes(at(
+            "/api/authorization/external/permissions",
+            Administrator,
+            routes!(permissions::permissions_export),
+        ))
+        .routes(at(
+            "/pql-language/api/lsp/publishDiagnostics/batch",
+            Authenticated,
+            routes!(pql_language::pql_diagnostics),
+        ))
+        .routes(at("/pql-language/api/lsp/parseTree", Authenticated, routes!(pql_language::pql_parse_tree)))
         .merge(oauth())
         .nest("/integration/api", contract())
+        .merge(data_push())
+        .nest("/realtime-integration/api", replication())
         .nest("/forebay/api/v1", own())
 }
 
@@ -111,7 +146,10 @@ fn oauth() -> OpenApiRouter<Engine> {
 /// The calls of the wire contract.
 #[rustfmt::skip]
 fn contract() -> OpenApiRouter<Engine> {
-    use self::{data_sources, executions, extractions, jobs, loads, logs, pools, tables, tasks, variables};
+    use self::{
+        contents, data_sources, executions, extractions, jobs, loads, logs, overviews, pools, tables, tasks,
+        typed_connections, variables,
+    };
     const JOB: &str = "/pools/{poolId}/jobs/{jobId}";
     let job = |rest: &str| format!("{JOB}{rest}");
     OpenApiRouter::default()
@@ -119,6 +157,16 @@ fn contract() -> OpenApiRouter<Engine> {
         .routes(at("/v1/data-pools/{poolId}/data-jobs/{jobId}/execute", Execute, routes!(executions::start_execution_v1)))
         .routes(at("/pools", Authenticated, routes!(pools::data_pools)))
         .routes(at("/pools", Administrator, routes!(pools::create_data_pool)))
+        .routes(at("/pools/paged", Authenticated, routes!(overviews::data_pool_page)))
+        .routes(at("/pools/move", Administrator, routes!(contents::copy_data_pool)))
+        .routes(at("/pool-import", Administrator, routes!(contents::import_data_pool)))
+        .routes(at("/pool/batch-import", Edit, routes!(contents::import_data_pools)))
+        .routes(at("/pools/{poolId}/export", View, routes!(contents::export_data_pool)))
+        .routes(at("/pools/{poolId}/v2/export", View, routes!(contents::export_data_pool_v2)))
+        .routes(at("/pools/{poolId}/overviews/data-sources", View, routes!(overviews::data_source_overviews)))
+        .routes(at("/pools/{poolId}/overviews/data-jobs", Watch, routes!(overviews::data_job_overviews)))
+        .routes(at("/datasource/{type}/{connectionId}", View, routes!(typed_connections::typed_connection)))
+        .routes(at("/datasource/{type}/{connectionId}", Edit, routes!(typed_connections::update_typed_connection)))
         .routes(at("/pools/{poolId}", Watch, routes!(pools::data_pool)))
         .routes(at("/pools/{poolId}", Edit, routes!(pools::update_data_pool)))
         .routes(at("/pools/{poolId}", Manage, routes!(pools::delete_data_pool)))
@@ -134,6 +182,7 @@ fn contract() -> OpenApiRouter<Engine> {
         .routes(at("/pools/{poolId}/jobs", Edit, routes!(jobs::create_data_job)))
         .routes(at(JOB, Watch, routes!(jobs::data_job)))
         .routes(at(JOB, Edit, routes!(jobs::update_data_job, jobs::delete_data_job)))
+        .routes(at(&job("/copy"), Edit, routes!(contents::copy_data_job)))
         .routes(at(&job("/execute"), Execute, routes!(executions::start_configured_execution)))
         .routes(at(&job("/cancel"), Execute, routes!(executions::cancel_data_job)))
         .routes(at(&job("/tasks"), View, routes!(tasks::tasks)))
@@ -152,12 +201,115 @@ fn contract() -> OpenApiRouter<Engine> {
         .routes(at(&job("/loads"), View, routes!(loads::model_loads)))
         .routes(at(&job("/loads"), Edit, routes!(loads::create_model_load)))
         .routes(at(&job("/loads/{taskId}"), Edit, routes!(loads::delete_model_load)))
+        .merge(data_models())
+        .merge(exports())
         .routes(at("/pools/{poolId}/logs/status", Watch, routes!(logs::job_statuses)))
         .routes(at("/pools/{poolId}/logs/executions", Watch, routes!(logs::execution_items)))
         .routes(at("/pools/{poolId}/logs/executions/detail", Watch, routes!(logs::execution_messages)))
         .routes(at("/pools/{poolId}/logs/{jobId}/executions", Watch, routes!(logs::executions)))
         .routes(at("/pools/{poolId}/tables", View, routes!(tables::tables)))
         .routes(at("/pools/{poolId}/columns", View, routes!(tables::columns)))
+}
+
+/// The calls of the wire contract for data models.
+#[rustfmt::skip]
+fn data_models() -> OpenApiRouter<Engine> {
+    use self::data_models::{self, foreign_keys, loads, name_mappings, processes, tables};
+    const MODEL: &str = "/pools/{poolId}/data-models/{dataModelId}";
+    // The contract writes one of its paths in the singular.
+    const OF_TABLES: &str = "/pools/{poolId}/data-model/{dataModelId}/tables";
+    let model = |rest: &str| format!("{MODEL}{rest}");
+    let of_tables = |rest: &str| format!("{OF_TABLES}{rest}");
+    let documented = |rest: &str| format!("/v1/data-pools/{{poolId}}/data-models/{{dataModelId}}{rest}");
+    OpenApiRouter::default()
+        .routes(at("/pools/{poolId}/data-models", View, routes!(data_models::data_models)))
+        .routes(at("/pools/{poolId}/data-models", Edit, routes!(data_models::create_data_model)))
+        .routes(at(MODEL, View, routes!(data_models::data_model)))
+        .routes(at(MODEL, Edit, routes!(data_models::update_data_model, data_models::delete_data_model)))
+        .routes(at(OF_TABLES, View, routes!(tables::model_tables)))
+        .routes(at(OF_TABLES, Edit, routes!(tables::create_model_tables)))
+        .routes(at(&of_tables("/{modelTableId}"), View, routes!(tables::model_table)))
+        .routes(at(&of_tables("/{modelTableId}"), Edit, routes!(tables::update_model_table, tables::delete_model_table)))
+        .routes(at(&of_tables("/{modelTableId}/columns"), View, routes!(tables::model_table_columns)))
+        .routes(at(&model("/foreign-keys"), View, routes!(foreign_keys::foreign_keys)))
+        .routes(at(&model("/foreign-keys"), Edit, routes!(foreign_keys::create_foreign_key)))
+        .routes(at(&model("/foreign-keys/{foreignKeyId}"), View, routes!(foreign_keys::foreign_key)))
+        .routes(at(&model("/foreign-keys/{foreignKeyId}"), Edit, routes!(foreign_keys::update_foreign_key, foreign_keys::delete_foreign_key)))
+        .routes(at(&model("/process-configurations"), View, routes!(processes::process_configurations)))
+        .routes(at(&model("/process-configurations"), Edit, routes!(processes::put_process_configuration)))
+        .routes(at(&model("/process-configurations/activityTable/{modelTableId}"), View, routes!(processes::process_configuration_of)))
+        .routes(at(&model("/process-configurations/{processConfigurationId}"), Edit, routes!(processes::delete_process_configuration)))
+        .routes(at(&model("/reload"), Edit, routes!(loads::reload_data_model)))
+        .routes(at(&model("/load-history/load-info-sync"), View, routes!(loads::model_load_history)))
+        .routes(at(&documented("/load"), Edit, routes!(loads::load_data_model)))
+        .routes(at(&documented("/load/partial-sync"), Edit, routes!(loads::load_model_tables)))
+        .routes(at(&documented("/last-load"), View, routes!(loads::last_model_load)))
+        .routes(at(&documented("/tables"), View, routes!(tables::listed_model_tables)))
+        .routes(at(&model("/name-mapping"), View, routes!(name_mappings::name_mappings)))
+        .routes(at(&model("/name-mapping"), Edit, routes!(name_mappings::delete_name_mappings)))
+        .routes(at(&model("/name-mapping/file"), Edit, routes!(name_mappings::add_name_mappings)))
+}
+
+/// The calls of the wire contract for data pushes, the same under the path of older clients, and those of the stream
+/// client.
+#[rustfmt::skip]
+fn data_push() -> OpenApiRouter<Engine> {
+    use self::{push, stream};
+    let jobs = |rest: &str| format!("/data-ingestion/api/v1/data-push/{{poolId}}/jobs{rest}");
+    let old = |rest: &str| format!("/integration/api/v1/data-push/{{poolId}}/jobs{rest}");
+    let items = |rest: &str| format!("/continuous-batch-processing/api/v1/{{poolId}}{rest}");
+    OpenApiRouter::default()
+        .routes(at(&jobs(""), DataPush, routes!(push::push_jobs, push::create_push_job)))
+        .routes(at(&jobs("/{pushJobId}"), DataPush, routes!(push::push_job, push::execute_push_job, push::delete_push_job)))
+        .routes(at(&jobs("/{pushJobId}/chunks"), DataPush, routes!(push::push_chunks)))
+        .routes(at(&jobs("/{pushJobId}/chunks/upserted"), DataPush, routes!(push::add_upserted_chunk)))
+        .routes(at(&jobs("/{pushJobId}/chunks/deleted"), DataPush, routes!(push::add_deleted_chunk)))
+        .routes(alias(&old(""), DataPush, routes!(push::push_jobs, push::create_push_job)))
+        .routes(alias(&old("/{pushJobId}"), DataPush, routes!(push::push_job, push::execute_push_job, push::delete_push_job)))
+        .routes(alias(&old("/{pushJobId}/chunks"), DataPush, routes!(push::push_chunks)))
+        .routes(alias(&old("/{pushJobId}/chunks/upserted"), DataPush, routes!(push::add_upserted_chunk)))
+        .routes(alias(&old("/{pushJobId}/chunks/deleted"), DataPush, routes!(push::add_deleted_chunk)))
+        .routes(at(&items(""), ContinuousDataPush, routes!(stream::uploads)))
+        .routes(at(&items("/items"), ContinuousDataPush, routes!(stream::upload_item)))
+        .routes(at(&items("/flushes"), ContinuousDataPush, routes!(stream::flushes)))
+}
+
+/// The calls of the wire contract for data exports.
+#[rustfmt::skip]
+fn exports() -> OpenApiRouter<Engine> {
+    use self::exports::{v1, v2};
+    const V1: &str = "/v1/compute/{dataModelId}/export";
+    const V2: &str = "/external/compute/data-models/{dataModelId}/query-exports";
+    OpenApiRouter::default()
+        .routes(at(&format!("{V1}/query"), Export, routes!(v1::create_data_export)))
+        .routes(at(&format!("{V1}/{{exportId}}"), Export, routes!(v1::data_export)))
+        .routes(at(&format!("{V1}/{{exportId}}/result"), Export, routes!(v1::data_export_result)))
+        .routes(at(&format!("{V1}/{{exportId}}/{{chunkId}}/result"), Export, routes!(v1::data_export_chunk)))
+        .routes(at(V2, Export, routes!(v2::create_query_export)))
+        .routes(at(&format!("{V2}/{{exportId}}"), Export, routes!(v2::query_export)))
+        .routes(at(&format!("{V2}/{{exportId}}/chunks/{{chunkId}}"), Export, routes!(v2::query_export_chunk)))
+}
+
+/// The calls for replication, of which there is none.
+#[rustfmt::skip]
+fn replication() -> OpenApiRouter<Engine> {
+    use self::replications as calls;
+    OpenApiRouter::default()
+        .routes(at("/pools/{poolId}/variables", View, routes!(calls::replication_parameters)))
+        .routes(at("/pools/{poolId}/data-sources/{connectionId}/initialization-scripts", View, routes!(calls::replication_scripts)))
+        .routes(at("/pools/{poolId}/data-sources/{connectionId}/search-tables", View, routes!(calls::search_tables_to_replicate)))
+        .routes(at("/pools/{poolId}/replications", View, routes!(calls::replications)))
+        .routes(at("/pools/{poolId}/replications", Edit, routes!(calls::create_replications, calls::delete_replications)))
+        .routes(at("/pools/{poolId}/replications/configurations/{replicationId}", View, routes!(calls::replication_configuration)))
+        .routes(at("/pools/{poolId}/replications/configurations/{replicationId}", Edit, routes!(calls::update_replication_configuration)))
+        .routes(at("/pools/{poolId}/replications/initialize", Edit, routes!(calls::initialize_replications)))
+        .routes(at("/pools/{poolId}/replications/start", Edit, routes!(calls::start_replications)))
+        .routes(at("/pools/{poolId}/replications/stop", Edit, routes!(calls::stop_replications)))
+        .routes(at("/pools/{poolId}/replications/stop-and-cancel", Edit, routes!(calls::stop_and_cancel_replications)))
+        .routes(at("/pools/{poolId}/replications/{replicationId}", View, routes!(calls::replication)))
+        .routes(at("/pools/{poolId}/replications/{replicationId}", Edit, routes!(calls::delete_replication)))
+        .routes(at("/pools/{poolId}/replications/{replicationId}/start", Edit, routes!(calls::start_replication)))
+        .routes(at("/pools/{poolId}/replications/{replicationId}/stop", Edit, routes!(calls::stop_replication)))
 }
 
 /// Forebay's own calls.
@@ -213,6 +365,7 @@ fn own() -> OpenApiRouter<Engine> {
         .routes(at("/oauth/signing-keys/{signingKeyId}", Administrator, routes!(oauth_keys::delete_signing_key)))
         .routes(at("/users", Administrator, routes!(users::users, users::create_user)))
         .routes(at("/users/{userId}", Administrator, routes!(users::delete_user)))
+        .routes(at("/users/{userId}/sign-in-link", Administrator, routes!(users::create_sign_in_link)))
         .routes(at("/applications", Administrator, routes!(users::applications, users::create_application)))
         .routes(at("/applications/{applicationId}", Administrator, routes!(users::delete_application)))
 }

@@ -122,14 +122,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Serve { options, listen, site, otlp_endpoint: _ } => {
             let opened = serve::open(&options).await?;
-            let first_key = opened.first_key.as_ref().map(|first| first.secret.clone());
+            let first = opened.first_key.as_ref().map(|first| (first.secret.clone(), first.link.clone()));
             let server = Server::start(opened, &listen, &site).await?;
             let mut out = std::io::stdout();
-            if let Some(key) = first_key {
+            if let Some((key, link)) = first {
                 writeln!(
                     out,
-                    "This is the first start. The administrator's API key, shown this once:\n\n  {}\n",
-                    key.expose()
+                    "This is the first start. The administrator's API key, shown this once:\n\n  {}\n\n\
+                     In a browser, sign in with this link; it works once, within a day:\n\n  {}\n",
+                    key.expose(),
+                    crate::ui::sign_in_url(&server.url, &link)
                 )?;
             }
             writeln!(out, "Forebay listens on {}", server.url)?;

@@ -9,11 +9,13 @@ use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::export::{ExportRequest, Exported};
 use forebay_core::id::DataPoolId;
 use forebay_core::plane::PoolPlane;
 use forebay_core::pool::global_schema;
+use forebay_core::push::push_dir;
 use forebay_core::source::{SourceError, SourceTable};
-use forebay_core::spec::ExecutionSpec;
+use forebay_core::spec::{DataPushSpec, ExecutionSpec};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTable, Query, Rows, Warehouse, WarehouseError, WarehouseErrorKind};
 use forebay_warehouse::{DuckDb, Limits};
@@ -92,7 +94,13 @@ impl PoolPlane for LocalPool {
     async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome {
         match self.warehouse().await {
             Ok(warehouse) => {
-                forebay_runner::run(spec, claim, &forebay_sources::open, &*warehouse, events, stop).await
+                let open_push = |push: &DataPushSpec| {
+                    let chunks: Vec<_> = push.chunks.iter().map(|chunk| chunk.id).collect();
+                    let (dir, settings) = (push_dir(&self.dir, push.push_id), &push.settings);
+                    forebay_sources::open_push(&dir, settings.target.as_str(), &settings.format, &chunks)
+                };
+                let sources = (forebay_sources::open, open_push);
+                forebay_runner::run(spec, claim, &sources, &*warehouse, events, stop).await
             }
             Err(error) => {
                 tracing::error!(data_pool.id = %self.pool, error = &error as &dyn std::error::Error, "a warehouse cannot be opened");
@@ -103,6 +111,10 @@ impl PoolPlane for LocalPool {
 
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
         self.warehouse().await?.query(query, stop).await
+    }
+
+    async fn export(&self, request: ExportRequest, stop: &Stop) -> Result<Option<Exported>, WarehouseError> {
+        self.warehouse().await?.export(request, stop).await
     }
 
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {

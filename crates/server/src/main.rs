@@ -2,6 +2,7 @@
 
 mod api;
 mod cli;
+mod csrf;
 mod demo;
 mod disk;
 mod listen;
@@ -9,6 +10,7 @@ mod local_pool;
 mod serve;
 mod telemetry;
 mod tls;
+mod ui;
 mod wiring;
 mod worker;
 

@@ -129,6 +129,8 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
             Some(dir) => std::path::absolute(dir)?,
             None => dir.join("backups"),
         },
+        exports_dir: dir.join("exports"),
+        pools_dir: dir.join("pools"),
         file_roots: options.file_roots.clone(),
         running_limit: options.running_limit.max(1),
         pool_limit: options.queue.pool_limit.max(1),

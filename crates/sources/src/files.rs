@@ -11,6 +11,7 @@ mod gate;
 mod parquet;
 mod plan;
 mod position;
+pub(crate) mod push;
 mod snapshot;
 mod table;
 

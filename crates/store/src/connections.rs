@@ -6,7 +6,7 @@ use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::db::{self, Row};
+use crate::db::{self, Query, Row};
 use crate::secrets::{Place, Secrets};
 use crate::{Store, pools};
 
@@ -14,19 +14,11 @@ impl Store {
     /// # Errors
     /// `NotFound` for the pool; `Conflict` when the name is taken in it.
     pub async fn create_data_connection(&self, connection: &DataConnection) -> Result<()> {
-        db::query(
-            "insert into data_connections (id, pool_id, name, sealed_config, created_at) values ($1, $2, $3, $4, $5)",
-        )
-        .bind(connection.id.to_string())
-        .bind(connection.pool_id.to_string())
-        .bind(connection.name.as_str())
-        .bind(seal(self.secrets(), connection)?)
-        .bind(connection.created_at.as_millis())
-        .execute_on(self.write())
-.await
-        .map_err(|error| match db::is_foreign_key(&error) {
-            true => pools::not_found(connection.pool_id),
-            false => db::error_or_duplicate(error, || taken(connection)),
+        insertion(self.secrets(), connection)?.execute_on(self.write()).await.map_err(|error| {
+            match db::is_foreign_key(&error) {
+                true => pools::not_found(connection.pool_id),
+                false => db::error_or_duplicate(error, || taken(connection)),
+            }
         })?;
         Ok(())
     }
@@ -54,18 +46,32 @@ impl Store {
         data_connection(self.secrets(), &row.ok_or_else(|| not_found(id))?)
     }
 
-    /// Writes the name, the config and the pseudonymisation.
+    /// A connection, whichever pool it lies in.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn find_data_connection(&self, id: DataConnectionId) -> Result<DataConnection> {
+        let row = db::query("select * from data_connections where id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&*self.read()?)
+            .map_err(db::error)?;
+        data_connection(self.secrets(), &row.ok_or_else(|| not_found(id))?)
+    }
+
+    /// Writes the name, the config with its credentials and the pseudonymisation.
     ///
     /// # Errors
     /// `NotFound`; `Conflict` when the name is taken in the pool.
     pub async fn update_data_connection(&self, connection: &DataConnection) -> Result<()> {
         let done = db::query(
-            "update data_connections set name = $3, sealed_config = $4 where pool_id = $1 and id = $2",
+            "update data_connections set name = $3, sealed_config = $4, credentials = $5
+             where pool_id = $1 and id = $2",
         )
         .bind(connection.pool_id.to_string())
         .bind(connection.id.to_string())
         .bind(connection.name.as_str())
         .bind(seal(self.secrets(), connection)?)
+        .bind(db::to_word(connection.credentials)?)
         .execute_on(self.write())
         .await
         .map_err(|error| db::error_or_duplicate(error, || taken(connection)))?;
@@ -123,7 +129,20 @@ pub(crate) fn not_found(id: DataConnectionId) -> Error {
     Error::not_found(Kind::DataConnection, id)
 }
 
-fn taken(connection: &DataConnection) -> String {
+/// The statement that adds a connection.
+pub(crate) fn insertion(secrets: &Secrets, connection: &DataConnection) -> Result<Query> {
+    let sql = "insert into data_connections (id, pool_id, name, sealed_config, credentials, created_at)
+               values ($1, $2, $3, $4, $5, $6)";
+    Ok(db::query(sql)
+        .bind(connection.id.to_string())
+        .bind(connection.pool_id.to_string())
+        .bind(connection.name.as_str())
+        .bind(seal(secrets, connection)?)
+        .bind(db::to_word(connection.credentials)?)
+        .bind(connection.created_at.as_millis()))
+}
+
+pub(crate) fn taken(connection: &DataConnection) -> String {
     format!("there already is a data connection `{}` in this data pool", connection.name)
 }
 
@@ -137,7 +156,7 @@ fn place(id: &str) -> Place<'_> {
     Place { table: "data_connections", row: id }
 }
 
-fn data_connection(secrets: &Secrets, row: &Row) -> Result<DataConnection> {
+pub(crate) fn data_connection(secrets: &Secrets, row: &Row) -> Result<DataConnection> {
     let id: DataConnectionId = db::id(row, "id")?;
     let text = secrets.open(place(&id.to_string()), db::get(row, "sealed_config")?)?;
     let opened: Opened = serde_json::from_slice(&text).map_err(Error::internal)?;
@@ -146,6 +165,7 @@ fn data_connection(secrets: &Secrets, row: &Row) -> Result<DataConnection> {
         pool_id: db::id(row, "pool_id")?,
         name: db::name(row)?,
         config: opened.config,
+        credentials: db::word(row, "credentials")?,
         pseudonymisation: opened.pseudonymisation,
         created_at: db::time(row, "created_at")?,
     })

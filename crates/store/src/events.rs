@@ -3,13 +3,14 @@
 use forebay_core::event::Event;
 use forebay_core::execution::Status;
 use forebay_core::id::ExecutionId;
+use forebay_core::model::load::KEY_WARNING;
 use forebay_core::{Result, Timestamp};
 
 use crate::db::{self, Connection};
 use crate::executions::not_found;
 use crate::log_budget::LogBudget;
 use crate::logs::Line;
-use crate::totals;
+use crate::{model_loads, totals};
 
 /// Writes news of an execution in a transaction of the caller. Once the execution has ended, its state stays and
 /// only log messages are kept.
@@ -43,11 +44,17 @@ fn apply(
     event: &Event,
 ) -> Result<()> {
     if let Event::Log { task, level, code, text } = event {
+        if let (Some(task), KEY_WARNING) = (task, code.as_str()) {
+            model_loads::note_warning(connection, execution, *task, &budget.cut(text))?;
+        }
         let line = Line { task: *task, at, level: *level, code, text };
         return budget.log(connection, line);
     }
     if status.is_finished() {
         return Ok(());
+    }
+    if let Event::TaskStarted { task } = event {
+        model_loads::forget_warnings(connection, execution, *task)?;
     }
     let id = execution.to_string();
     let query = match event {

@@ -4,12 +4,14 @@
 use forebay_core::error::Kind;
 use forebay_core::execution::{Execution, Status, TaskExecution};
 use forebay_core::id::{DataJobId, DataPoolId, ExecutionId};
+use forebay_core::model::load::PlannedLoad;
+use forebay_core::queue::HELD;
 use forebay_core::text::cut;
 use forebay_core::{Error, Result, Timestamp};
 
 use crate::db::{self, Connection, Row};
 use crate::secrets::Place;
-use crate::{Store, jobs, settings, task_executions, totals};
+use crate::{Store, jobs, model_loads, settings, task_executions, totals};
 
 impl Store {
     /// Queues an execution with its tasks and the sealed spec. A key that the job has seen before gives the
@@ -21,6 +23,21 @@ impl Store {
         &self,
         execution: &Execution,
         tasks: &[TaskExecution],
+        spec_json: &str,
+        idempotency_key: Option<&str>,
+    ) -> Result<Execution> {
+        self.start_execution_with_loads(execution, tasks, &[], spec_json, idempotency_key).await
+    }
+
+    /// As [`Store::start_execution`], where some of the tasks load data models.
+    ///
+    /// # Errors
+    /// `ExecutionIsLive` when the job has one that is queued or running; `NotFound` for the job.
+    pub async fn start_execution_with_loads(
+        &self,
+        execution: &Execution,
+        tasks: &[TaskExecution],
+        loads: &[PlannedLoad],
         spec_json: &str,
         idempotency_key: Option<&str>,
     ) -> Result<Execution> {
@@ -39,8 +56,10 @@ impl Store {
             let row = db::query(
                 "insert into executions
                 (id, pool_id, job_id, mode, status, message, started_by_type, started_by_id, queued_at,
-                 idempotency_key, sealed_spec, priority, source_host)
-             values ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $8, $9, $10, $11, $12) returning *",
+                 idempotency_key, sealed_spec, priority, source_host, lane, not_before)
+             values ($1, $2, $3, $4, 'QUEUED', $5, $6, $7, $8, $9, $10, $11, $12, $13, case when exists (
+                 select 1 from executions where pool_id = $2 and lane = $13 and status in ('QUEUED', 'RUNNING')
+             ) then $14 end) returning *",
             )
             .bind(id.as_str())
             .bind(execution.pool_id.to_string())
@@ -54,6 +73,8 @@ impl Store {
             .bind(sealed_spec)
             .bind(execution.priority.as_str())
             .bind(execution.source_host.clone())
+            .bind(execution.lane.clone())
+            .bind(HELD.as_millis())
             .fetch_one(transaction)
             .map_err(|error| match db::is_foreign_key(&error) {
                 true => jobs::not_found(execution.job_id),
@@ -61,6 +82,9 @@ impl Store {
             })?;
             for task in tasks {
                 task_executions::insert(transaction, &id, task)?;
+            }
+            for load in loads {
+                model_loads::insert(transaction, &id, load)?;
             }
             read_execution(&row)
         })
@@ -148,7 +172,7 @@ impl Store {
              join executions on executions.seq = (
                  select seq from executions where job_id = data_jobs.id order by queued_at desc, seq desc limit 1
              )
-             where data_jobs.pool_id = $1
+             where data_jobs.pool_id = $1 and data_jobs.purpose = 'DATA_JOB'
              order by executions.queued_at desc, executions.seq desc",
         )
         .bind(pool.to_string())
@@ -278,6 +302,20 @@ pub(crate) fn finish(
         return Ok(false);
     }
     totals::count_end(connection, status)?;
+    // Whoever is next in its lane waits for nothing else any more.
+    db::query(
+        "update executions set not_before = null
+         where status = 'QUEUED' and not_before = $2 and seq = (
+             select min(other.seq) from executions as ended
+             join executions as other on other.pool_id = ended.pool_id and other.lane = ended.lane
+                 and other.status in ('QUEUED', 'RUNNING')
+             where ended.id = $1 and ended.lane is not null
+         )",
+    )
+    .bind(id.to_string())
+    .bind(HELD.as_millis())
+    .execute(connection)
+    .map_err(db::error)?;
     for sql in [
         "update task_executions set status = case status when 'RUNNING' then $2 else $3 end, finished_at = $4
          where execution_id = $1 and status in ('QUEUED', 'RUNNING')",
@@ -314,6 +352,7 @@ pub(crate) fn read_execution(row: &Row) -> Result<Execution> {
         requeued_because: db::get(row, "requeued_because")?,
         not_before: db::optional_time(row, "not_before")?,
         canceled_by: db::get(row, "canceled_by")?,
+        lane: db::get(row, "lane")?,
     })
 }
 

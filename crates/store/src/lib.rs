@@ -5,21 +5,27 @@ mod access;
 mod backup;
 mod claims;
 mod connections;
+mod contents;
 mod db;
 mod events;
 mod executions;
+mod exports;
 mod jobs;
 mod log_budget;
 mod logs;
+mod model_loads;
 mod models;
+mod name_mappings;
 mod oauth;
 mod parameters;
 mod pools;
+mod push;
 mod queue;
 mod retention;
 mod schedule_runs;
 mod schedules;
 mod secrets;
+mod sessions;
 mod settings;
 mod task_executions;
 mod tasks;
@@ -34,10 +40,12 @@ use forebay_core::{Error, Result};
 
 pub use crate::access::KeyKind;
 pub use crate::claims::{Claimed, Held, Requeue};
+pub use crate::contents::ContentsChange;
 pub use crate::oauth::{
     Code, Consent, DeviceRequest, DeviceState, Exchanged, Hash, RefreshToken, Refreshed, SigningKey,
     TokenHolder, TokenMarks,
 };
+pub use crate::sessions::SessionHash;
 pub use crate::totals::{LiveExecutions, Totals};
 
 use crate::db::{Connection, Reader, Readers, Writer};

@@ -5,34 +5,14 @@ use forebay_core::id::{DataPoolId, ParameterId, TaskId};
 use forebay_core::parameter::Parameter;
 use forebay_core::{Error, Result};
 
-use crate::db::{self, Row};
+use crate::db::{self, Query, Row};
 use crate::{Store, pools, tasks};
 
 impl Store {
     /// # Errors
     /// `NotFound` for the pool, the task or the pool parameter; `Conflict` when the placeholder is taken.
     pub async fn create_parameter(&self, parameter: &Parameter) -> Result<()> {
-        let done = db::query(
-            "insert into parameters
-                (id, pool_id, task_id, name, placeholder, description, visibility, data_type, origin,
-                 stored_values, default_values, pool_parameter_id)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(parameter.id.to_string())
-        .bind(parameter.pool_id.to_string())
-        .bind(parameter.task_id.map(|id| id.to_string()))
-        .bind(parameter.name.as_str())
-        .bind(parameter.placeholder.as_str())
-        .bind(parameter.description.as_deref())
-        .bind(db::to_word(parameter.visibility)?)
-        .bind(db::to_word(parameter.data_type)?)
-        .bind(db::to_json(&parameter.origin)?)
-        .bind(db::to_json(&parameter.values)?)
-        .bind(db::to_json(&parameter.default_values)?)
-        .bind(parameter.pool_parameter_id.map(|id| id.to_string()))
-        .execute_on(self.write())
-        .await;
-        match done {
+        match insertion(parameter)?.execute_on(self.write()).await {
             Ok(_) => Ok(()),
             Err(error) if db::is_foreign_key(&error) => {
                 Err(self.missing_parent_of_parameter(parameter).await)
@@ -85,25 +65,7 @@ impl Store {
     /// # Errors
     /// `NotFound` for the parameter or the pool parameter; `Conflict` when the placeholder is taken.
     pub async fn update_parameter(&self, parameter: &Parameter) -> Result<()> {
-        let done = db::query(
-            "update parameters set name = $3, placeholder = $4, description = $5, visibility = $6, data_type = $7,
-                 origin = $8, stored_values = $9, default_values = $10, pool_parameter_id = $11
-             where pool_id = $1 and id = $2",
-        )
-        .bind(parameter.pool_id.to_string())
-        .bind(parameter.id.to_string())
-        .bind(parameter.name.as_str())
-        .bind(parameter.placeholder.as_str())
-        .bind(parameter.description.as_deref())
-        .bind(db::to_word(parameter.visibility)?)
-        .bind(db::to_word(parameter.data_type)?)
-        .bind(db::to_json(&parameter.origin)?)
-        .bind(db::to_json(&parameter.values)?)
-        .bind(db::to_json(&parameter.default_values)?)
-        .bind(parameter.pool_parameter_id.map(|id| id.to_string()))
-        .execute_on(self.write())
-.await;
-        match done {
+        match change(parameter)?.execute_on(self.write()).await {
             Ok(done) if done.rows_affected() == 0 => Err(not_found(parameter.id)),
             Ok(_) => Ok(()),
             Err(error) if db::is_foreign_key(&error) => {
@@ -166,16 +128,57 @@ impl Store {
     }
 }
 
+/// The statement that adds a parameter.
+pub(crate) fn insertion(parameter: &Parameter) -> Result<Query> {
+    let sql = "insert into parameters
+                   (id, pool_id, task_id, name, placeholder, description, visibility, data_type, origin,
+                    stored_values, default_values, pool_parameter_id)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    Ok(db::query(sql)
+        .bind(parameter.id.to_string())
+        .bind(parameter.pool_id.to_string())
+        .bind(parameter.task_id.map(|id| id.to_string()))
+        .bind(parameter.name.as_str())
+        .bind(parameter.placeholder.as_str())
+        .bind(parameter.description.as_deref())
+        .bind(db::to_word(parameter.visibility)?)
+        .bind(db::to_word(parameter.data_type)?)
+        .bind(db::to_json(&parameter.origin)?)
+        .bind(db::to_json(&parameter.values)?)
+        .bind(db::to_json(&parameter.default_values)?)
+        .bind(parameter.pool_parameter_id.map(|id| id.to_string())))
+}
+
+/// The statement that writes everything of a parameter but the id, the pool and the task.
+pub(crate) fn change(parameter: &Parameter) -> Result<Query> {
+    let sql = "update parameters
+               set name = $3, placeholder = $4, description = $5, visibility = $6, data_type = $7, origin = $8,
+                   stored_values = $9, default_values = $10, pool_parameter_id = $11
+               where pool_id = $1 and id = $2";
+    Ok(db::query(sql)
+        .bind(parameter.pool_id.to_string())
+        .bind(parameter.id.to_string())
+        .bind(parameter.name.as_str())
+        .bind(parameter.placeholder.as_str())
+        .bind(parameter.description.as_deref())
+        .bind(db::to_word(parameter.visibility)?)
+        .bind(db::to_word(parameter.data_type)?)
+        .bind(db::to_json(&parameter.origin)?)
+        .bind(db::to_json(&parameter.values)?)
+        .bind(db::to_json(&parameter.default_values)?)
+        .bind(parameter.pool_parameter_id.map(|id| id.to_string())))
+}
+
 fn not_found(id: ParameterId) -> Error {
     Error::not_found(Kind::Parameter, id)
 }
 
-fn taken(parameter: &Parameter) -> String {
+pub(crate) fn taken(parameter: &Parameter) -> String {
     let scope = if parameter.task_id.is_some() { "task" } else { "data pool" };
     format!("this {scope} already has a parameter with the placeholder `{}`", parameter.placeholder)
 }
 
-fn parameter(row: &Row) -> Result<Parameter> {
+pub(crate) fn parameter(row: &Row) -> Result<Parameter> {
     Ok(Parameter {
         id: db::id(row, "id")?,
         pool_id: db::id(row, "pool_id")?,

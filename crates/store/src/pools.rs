@@ -13,23 +13,7 @@ impl Store {
     /// # Errors
     /// `Conflict` when the id is taken.
     pub async fn create_data_pool(&self, pool: &DataPool) -> Result<()> {
-        let (created_by_type, created_by_id) = db::subject_columns(pool.created_by);
-        db::query(
-            "insert into data_pools (id, name, description, created_at, created_by_type, created_by_id)
-             values ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(pool.id.to_string())
-        .bind(pool.name.as_str())
-        .bind(pool.description.as_deref())
-        .bind(pool.created_at.as_millis())
-        .bind(created_by_type)
-        .bind(created_by_id)
-        .execute_on(self.write())
-        .await
-        .map_err(|error| {
-            db::error_or_duplicate(error, || format!("there already is a data pool `{}`", pool.id))
-        })?;
-        Ok(())
+        self.transact(|transaction| insert(transaction, pool)).await
     }
 
     /// All data pools, the oldest first.
@@ -149,6 +133,23 @@ impl Store {
             .map_err(db::error)?;
         Ok(())
     }
+}
+
+pub(crate) fn insert(transaction: &Connection, pool: &DataPool) -> Result<()> {
+    let (created_by_type, created_by_id) = db::subject_columns(pool.created_by);
+    db::query(
+        "insert into data_pools (id, name, description, created_at, created_by_type, created_by_id)
+         values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(pool.id.to_string())
+    .bind(pool.name.as_str())
+    .bind(pool.description.as_deref())
+    .bind(pool.created_at.as_millis())
+    .bind(created_by_type)
+    .bind(created_by_id)
+    .execute(transaction)
+    .map(drop)
+    .map_err(|error| db::error_or_duplicate(error, || format!("there already is a data pool `{}`", pool.id)))
 }
 
 pub(crate) fn not_found(id: DataPoolId) -> Error {

@@ -14,21 +14,7 @@ impl Store {
     /// # Errors
     /// `Conflict` when the name is taken, or when the pool, a job or the schedule it follows is gone.
     pub async fn create_schedule(&self, schedule: &Schedule) -> Result<()> {
-        self.transact(|transaction| {
-        bound(
-            "insert into schedules
-                (id, pool_id, name, activation, timetable, after_schedule_id, mode, on_failure, overlap, misfire,
-                 jitter_seconds, saved_by_type, saved_by_id, saved_at, next_occurrence, next_due, priority,
-                 created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-            schedule,
-        )?
-        .bind(schedule.created_at.as_millis())
-        .execute(transaction)
-        .map_err(|error| taken(error, schedule))?;
-        insert_jobs(transaction, schedule)?;
-        Ok(())
-        }).await
+        self.transact(|transaction| insert(transaction, schedule)).await
     }
 
     /// Writes everything but who made it and when.
@@ -36,27 +22,12 @@ impl Store {
     /// # Errors
     /// `NotFound`; `Conflict` as for [`Store::create_schedule`].
     pub async fn update_schedule(&self, schedule: &Schedule) -> Result<()> {
-        self.transact(|transaction| {
-        let done = bound(
-            "update schedules
-             set name = $3, activation = $4, timetable = $5, after_schedule_id = $6, mode = $7, on_failure = $8,
-                 overlap = $9, misfire = $10, jitter_seconds = $11, saved_by_type = $12, saved_by_id = $13,
-                 saved_at = $14, next_occurrence = $15, next_due = $16, priority = $17
-             where id = $1 and pool_id = $2",
-            schedule,
-        )?
-        .execute(transaction)
-        .map_err(|error| taken(error, schedule))?;
-        if done.rows_affected() == 0 {
-            return Err(not_found(schedule.id));
-        }
-        db::query("delete from schedule_jobs where schedule_id = $1")
-            .bind(schedule.id.to_string())
-            .execute(transaction)
-            .map_err(db::error)?;
-        insert_jobs(transaction, schedule)?;
-        Ok(())
-        }).await
+        self.transact(
+            |transaction| {
+                if update(transaction, schedule)? { Ok(()) } else { Err(not_found(schedule.id)) }
+            },
+        )
+        .await
     }
 
     /// The schedules of a pool, by name.
@@ -188,6 +159,44 @@ pub(crate) fn not_found(id: ScheduleId) -> Error {
     Error::not_found(Kind::Schedule, id)
 }
 
+pub(crate) fn insert(transaction: &Connection, schedule: &Schedule) -> Result<()> {
+    bound(
+        "insert into schedules
+            (id, pool_id, name, activation, timetable, after_schedule_id, mode, on_failure, overlap, misfire,
+             jitter_seconds, saved_by_type, saved_by_id, saved_at, next_occurrence, next_due, priority,
+             created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+        schedule,
+    )?
+    .bind(schedule.created_at.as_millis())
+    .execute(transaction)
+    .map_err(|error| taken(error, schedule))?;
+    insert_jobs(transaction, schedule)
+}
+
+/// Writes everything but when a schedule was made; `false` when there is none.
+pub(crate) fn update(transaction: &Connection, schedule: &Schedule) -> Result<bool> {
+    let done = bound(
+        "update schedules
+         set name = $3, activation = $4, timetable = $5, after_schedule_id = $6, mode = $7, on_failure = $8,
+             overlap = $9, misfire = $10, jitter_seconds = $11, saved_by_type = $12, saved_by_id = $13,
+             saved_at = $14, next_occurrence = $15, next_due = $16, priority = $17
+         where id = $1 and pool_id = $2",
+        schedule,
+    )?
+    .execute(transaction)
+    .map_err(|error| taken(error, schedule))?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    db::query("delete from schedule_jobs where schedule_id = $1")
+        .bind(schedule.id.to_string())
+        .execute(transaction)
+        .map_err(db::error)?;
+    insert_jobs(transaction, schedule)?;
+    Ok(true)
+}
+
 /// Moves on from the firing that is expected. `false` when the schedule was changed since it was read.
 pub(crate) fn set_next(
     connection: &Connection,
@@ -271,7 +280,7 @@ fn insert_jobs(connection: &Connection, schedule: &Schedule) -> Result<()> {
 }
 
 /// Schedules with their jobs, in the order of the rows.
-fn read_all(connection: &Connection, rows: &[Row]) -> Result<Vec<Schedule>> {
+pub(crate) fn read_all(connection: &Connection, rows: &[Row]) -> Result<Vec<Schedule>> {
     let ids: Vec<String> = rows.iter().map(|row| db::get(row, "id")).collect::<Result<_>>()?;
     let job_rows = db::query(
         "select schedule_id, job_id from schedule_jobs

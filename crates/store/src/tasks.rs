@@ -5,7 +5,7 @@ use forebay_core::id::{DataJobId, DataPoolId, TaskId};
 use forebay_core::job::{Task, TaskKind};
 use forebay_core::{Error, Result};
 
-use crate::db::{self, Connection, Row};
+use crate::db::{self, Connection, Query, Row};
 use crate::{Store, jobs};
 
 impl Store {
@@ -16,34 +16,16 @@ impl Store {
     /// `NotFound` for the job.
     pub async fn create_task(&self, task: &Task) -> Result<Task> {
         self.transact(|transaction| {
-        let count = count(transaction, task.pool_id, task.job_id)?;
-        let task = Task { position: place(task.position, count), ..task.clone() };
-        shift(transaction, &task, 1)?;
-        db::query(
-            "insert into tasks
-                (id, template_id, pool_id, job_id, name, description, activation, position, kind, content, created_at,
-                 retry)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(task.id.to_string())
-        .bind(task.template_id.to_string())
-        .bind(task.pool_id.to_string())
-        .bind(task.job_id.to_string())
-        .bind(task.name.as_str())
-        .bind(task.description.as_deref())
-        .bind(db::to_word(task.activation)?)
-        .bind(task.position)
-        .bind(task.kind.type_name())
-        .bind(content(&task.kind)?)
-        .bind(task.created_at.as_millis())
-        .bind(db::to_json(&task.retry)?)
-        .execute(transaction)
-        .map_err(|error| match db::is_foreign_key(&error) {
-            true => jobs::not_found(task.job_id),
-            false => db::error_or_duplicate(error, || format!("there already is a task `{}`", task.id)),
-        })?;
-        Ok(task)
-        }).await
+            let count = count(transaction, task.pool_id, task.job_id)?;
+            let task = Task { position: place(task.position, count), ..task.clone() };
+            shift(transaction, &task, 1)?;
+            insertion(&task)?.execute(transaction).map_err(|error| match db::is_foreign_key(&error) {
+                true => jobs::not_found(task.job_id),
+                false => db::error_or_duplicate(error, || format!("there already is a task `{}`", task.id)),
+            })?;
+            Ok(task)
+        })
+        .await
     }
 
     /// The tasks of a job, in order.
@@ -147,6 +129,21 @@ impl Store {
         rows.iter().map(task).collect()
     }
 
+    /// How many transformations each job of a pool has, those alone that have any.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn transformation_counts(&self, pool: DataPoolId) -> Result<Vec<(DataJobId, u64)>> {
+        let rows = db::query(
+            "select job_id, count(*) as tasks from tasks where pool_id = $1 and kind = 'TRANSFORMATION'
+             group by job_id",
+        )
+        .bind(pool.to_string())
+        .fetch_all(&*self.read()?)
+        .map_err(db::error)?;
+        rows.iter().map(|row| Ok((db::id(row, "job_id")?, db::count(row, "tasks")?))).collect()
+    }
+
     /// Deletes a task with its parameters and closes the gap.
     ///
     /// # Errors
@@ -175,6 +172,27 @@ impl Store {
 
 pub(crate) fn not_found(id: TaskId) -> Error {
     Error::not_found(Kind::Task, id)
+}
+
+/// The statement that adds a task at its position.
+pub(crate) fn insertion(task: &Task) -> Result<Query> {
+    let sql = "insert into tasks
+                   (id, template_id, pool_id, job_id, name, description, activation, position, kind, content,
+                    created_at, retry)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    Ok(db::query(sql)
+        .bind(task.id.to_string())
+        .bind(task.template_id.to_string())
+        .bind(task.pool_id.to_string())
+        .bind(task.job_id.to_string())
+        .bind(task.name.as_str())
+        .bind(task.description.as_deref())
+        .bind(db::to_word(task.activation)?)
+        .bind(task.position)
+        .bind(task.kind.type_name())
+        .bind(content(&task.kind)?)
+        .bind(task.created_at.as_millis())
+        .bind(db::to_json(&task.retry)?))
 }
 
 /// Writes a task and moves those around it. Gives the task with the position it got.
@@ -248,7 +266,7 @@ fn content(kind: &TaskKind) -> Result<String> {
     }
 }
 
-fn task(row: &Row) -> Result<Task> {
+pub(crate) fn task(row: &Row) -> Result<Task> {
     let kind = match db::get(row, "kind")? {
         "EXTRACTION" => TaskKind::Extraction(db::json(row, "content")?),
         "TRANSFORMATION" => TaskKind::Transformation(db::json(row, "content")?),

@@ -3,8 +3,12 @@
 mod access;
 mod backup;
 mod claims;
+mod contents;
 mod executions;
+mod exports;
+mod models;
 mod oauth;
+mod push;
 mod queue;
 mod retention;
 mod schedules;
@@ -19,7 +23,7 @@ use std::path::Path;
 
 use forebay_core::access::{Application, Grant, Key, Permission, Role, Scope, Subject, User};
 use forebay_core::connection::{
-    ConnectionConfig, DataConnection, HashAlgorithm, PostgresqlConfig, Pseudonymisation, SslMode,
+    ConnectionConfig, Credentials, DataConnection, HashAlgorithm, PostgresqlConfig, Pseudonymisation, SslMode,
 };
 use forebay_core::event::Event;
 use forebay_core::execution::{
@@ -81,6 +85,7 @@ fn new_connection(pool: DataPoolId, text: &str) -> DataConnection {
             password: Secret::new("plain-hunter2"),
             ssl_mode: SslMode::VerifyFull,
         }),
+        credentials: Credentials::Given,
         pseudonymisation: Pseudonymisation {
             algorithm: HashAlgorithm::Sha256,
             salt: Secret::new("salt-of-mine"),

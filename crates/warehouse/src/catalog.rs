@@ -5,7 +5,7 @@ use forebay_core::name::{Identifier, quote};
 use forebay_core::warehouse::{PoolColumn, PoolTable, PoolTableKind, WarehouseError, WarehouseTable};
 
 use crate::error::failed;
-use crate::names::{OWN_SCHEMA, STAGING, same};
+use crate::names::{OWN_SCHEMA, STAGING, qualified, same};
 
 /// Tables and views with their schemas, of the pool's own file.
 const ENTRIES: &str = "SELECT schema_name, table_name, false AS is_view FROM duckdb_tables() \
@@ -32,24 +32,52 @@ pub(crate) enum Found {
 /// stays as it is meanwhile.
 pub(crate) fn find(connection: &Connection, table: &WarehouseTable) -> Result<Found, WarehouseError> {
     let Some((schema, name, is_view)) = entry(connection, table)? else { return Ok(Found::Nothing) };
-    let of_view = "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() \
-                   AND schema_name = ? AND table_name = ? ORDER BY column_index";
-    // The function above looks at every column that there is. A view may be broken: then only it knows them.
-    let of_table =
-        format!("SELECT column_name, column_type FROM (DESCRIBE {}.{})", quote(&schema), quote(&name));
-    let mut statement = connection.prepare(if is_view { of_view } else { &of_table }).map_err(failed)?;
-    let column = |row: &duckdb::Row<'_>| Ok(Column { name: row.get(0)?, kind: row.get(1)? });
-    let rows = match is_view {
-        true => statement.query_map([&schema, &name], column),
-        false => statement.query_map([], column),
-    };
-    let columns = rows.and_then(Iterator::collect).map_err(failed)?;
-    Ok(if is_view { Found::View(columns) } else { Found::Table(columns) })
+    if !is_view {
+        return describe(connection, &format!("{}.{}", quote(&schema), quote(&name))).map(Found::Table);
+    }
+    // A view may be broken: then only the list of all columns knows its own.
+    let sql = "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() \
+               AND schema_name = ? AND table_name = ? ORDER BY column_index";
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let rows = statement
+        .query_map([&schema, &name], |row| Ok(Column { name: row.get(0)?, kind: row.get(1)? }))
+        .and_then(Iterator::collect);
+    rows.map(Found::View).map_err(failed)
 }
 
-/// Whether there is a table of this name, and no view.
+/// The columns of a table that there is. `table` is quoted.
+pub(crate) fn describe(connection: &Connection, table: &str) -> Result<Vec<Column>, WarehouseError> {
+    let sql = format!("SELECT column_name, column_type FROM (DESCRIBE {table})");
+    let mut statement = connection.prepare(&sql).map_err(failed)?;
+    let rows = statement.query_map([], |row| Ok(Column { name: row.get(0)?, kind: row.get(1)? }));
+    rows.and_then(Iterator::collect).map_err(failed)
+}
+
+/// Whether there is a table of this name, and no view. Not in a transaction: a name that is not there ends it.
 pub(crate) fn is_table(connection: &Connection, table: &WarehouseTable) -> Result<bool, WarehouseError> {
+    // The engine finds a name at once, and lists all tables that there are for every look into its lists. The
+    // rows of a view have no numbers.
+    let look = format!("SELECT rowid FROM {} LIMIT 0", qualified(table));
+    if connection.prepare(&look).is_ok() {
+        return Ok(true);
+    }
     Ok(entry(connection, table)?.is_some_and(|(_, _, is_view)| !is_view))
+}
+
+/// The columns of a table; `None` when it is missing or a view.
+pub(crate) fn columns(
+    connection: &Connection,
+    table: &WarehouseTable,
+) -> Result<Option<Vec<PoolColumn>>, WarehouseError> {
+    let Found::Table(columns) = find(connection, table)? else { return Ok(None) };
+    let mut named = Vec::with_capacity(columns.len());
+    for Column { name, kind } in columns {
+        // A name that is no identifier came by SQL, and nothing that is loaded can have it.
+        if let Ok(name) = Identifier::parse("column", &name) {
+            named.push(PoolColumn { name, type_name: kind });
+        }
+    }
+    Ok(Some(named))
 }
 
 /// Schema and name as they are written, and whether it is a view.

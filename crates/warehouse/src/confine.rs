@@ -7,6 +7,7 @@ use forebay_core::warehouse::WarehouseError;
 
 use crate::duckdb::Limits;
 use crate::error::{failed, internal};
+use crate::fold::TOO_LONG;
 use crate::recovery::FILE;
 
 /// Settings that are the same for every connection of an engine, and cannot be changed any more.
@@ -50,6 +51,7 @@ pub(crate) fn config(limits: &Limits, temp: &Path) -> duckdb::Result<Config> {
         .with(MEMORY, format!("{}B", limits.memory_bytes))?
         .with("temp_directory", temp.to_string_lossy())?
         .with("max_temp_directory_size", format!("{}B", limits.temp_bytes))?
+        .with("wal_autocheckpoint", format!("{TOO_LONG}B"))?
         .with("autoinstall_known_extensions", "false")?
         .with("autoload_known_extensions", "false")?
         .with("allow_community_extensions", "false")?

@@ -28,9 +28,32 @@ pub(crate) fn evolve(
             broken.push(format!("{name} ({kind}) is gone"));
         }
     }
+    let remedy = "run the job once with mode=FULL to take the new columns";
+    follow(connection, &staged, table, columns, broken, remedy)
+}
+
+/// As [`evolve`], for rows that need not have all columns of the table.
+pub(crate) fn grow(
+    connection: &Connection,
+    staged: &[Column],
+    table: &WarehouseTable,
+    columns: &[Column],
+) -> Result<Vec<String>, WarehouseError> {
+    let remedy = "push it once with the type REPLACE to take the new columns, or say the columns' types in tableSchema";
+    follow(connection, staged, table, columns, Vec::new(), remedy)
+}
+
+fn follow(
+    connection: &Connection,
+    staged: &[Column],
+    table: &WarehouseTable,
+    columns: &[Column],
+    mut broken: Vec<String>,
+    remedy: &str,
+) -> Result<Vec<String>, WarehouseError> {
     let mut alter = Vec::new();
     let mut changes = Vec::new();
-    for Column { name, kind } in &staged {
+    for Column { name, kind } in staged {
         match columns.iter().find(|other| same(name, &other.name)) {
             None => {
                 alter.push(format!("ADD COLUMN {} {kind}", quote(name)));
@@ -50,7 +73,7 @@ pub(crate) fn evolve(
     }
     if !broken.is_empty() {
         let text = format!(
-            "{}: the source's columns no longer fit the table: {}; run the job once with mode=FULL to take the new columns",
+            "{}: the source's columns no longer fit the table: {}; {remedy}",
             table.name,
             broken.join(", ")
         );

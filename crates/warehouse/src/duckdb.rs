@@ -7,19 +7,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use duckdb::Connection;
 use forebay_core::execution::Claim;
-use forebay_core::id::DataModelId;
+use forebay_core::export::{ExportRequest, Exported};
+use forebay_core::id::{DataJobId, DataModelId};
 use forebay_core::name::Identifier;
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
-    LoadSpec, PoolTable, Publication, PublicationReport, Query, Rows, TableLoad, Transaction, Warehouse,
-    WarehouseError, WarehouseErrorKind, WarehouseTable,
+    LoadReport, LoadSpec, PoolColumn, PoolTable, Publication, PublicationReport, Query, Rows, TableLoad,
+    Transaction, Warehouse, WarehouseError, WarehouseErrorKind, WarehouseTable,
 };
 use tokio::sync::Mutex;
 
 use crate::catalog::existing_schemas;
 use crate::claims::Shows;
-use crate::error::{failed, internal};
+use crate::error::{canceled, failed, internal};
 use crate::instance::Instance;
 use crate::load::Load;
 use crate::names::quoted_path;
@@ -83,6 +84,27 @@ impl DuckDb {
         let (shows, limits, dir) = (Arc::clone(&self.shows), self.limits.clone(), dir.to_owned());
         let work =
             move |_: &Connection, halt: &Halt| crate::backup::run(&instance, &shows, &limits, &dir, halt);
+        session.run(stop, work).await
+    }
+
+    /// Answers PQL on one version of a published model, into files of a new folder in the pool's. `None`: the
+    /// queries were only to be checked, and are right. A stop ends it, and so does dropping the future.
+    ///
+    /// # Errors
+    /// `Invalid` for what the user can mend, with the position in the queries where it is known.
+    pub async fn export(
+        &self,
+        request: ExportRequest,
+        stop: &Stop,
+    ) -> Result<Option<Exported>, WarehouseError> {
+        let mut session = self.session().await?;
+        let instance = session.instance()?;
+        let asking = instance.memory.ask()?;
+        let work = move |connection: &Connection, halt: &Halt| {
+            // Kept by the work itself: it goes on when whoever waits for it goes away.
+            let _asking = asking;
+            crate::export::run(connection, instance.dir(), &request, halt)
+        };
         session.run(stop, work).await
     }
 
@@ -174,6 +196,22 @@ impl Warehouse for DuckDb {
         session.run(stop, work).await
     }
 
+    async fn columns(&self, table: &WarehouseTable) -> Result<Option<Vec<PoolColumn>>, WarehouseError> {
+        let table = table.clone();
+        let work = move |connection: &Connection, _: &Halt| crate::catalog::columns(connection, &table);
+        self.session().await?.run(&Stop::never(), work).await
+    }
+
+    async fn patched(
+        &self,
+        job: DataJobId,
+        table: &WarehouseTable,
+    ) -> Result<Option<LoadReport>, WarehouseError> {
+        let table = table.clone();
+        let work = move |connection: &Connection, _: &Halt| crate::patches::read(connection, job, &table);
+        self.session().await?.run(&Stop::never(), work).await
+    }
+
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
         let work = |connection: &Connection, _: &Halt| crate::catalog::tables(connection);
         self.session().await?.run(&Stop::never(), work).await
@@ -184,7 +222,11 @@ impl Warehouse for DuckDb {
             let mut publishing = self.publishing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             Arc::clone(publishing.entry(model.model).or_default())
         };
-        let turn = turn.lock_owned().await;
+        // The publication before may take long, and a stop must not wait for it.
+        let turn = tokio::select! {
+            turn = turn.lock_owned() => turn,
+            () = stop.requested() => return Err(canceled()),
+        };
         let dir = self.dir.join("models").join(model.model.to_string());
         let shows = Arc::clone(&self.shows);
         let mut session = self.session().await?;

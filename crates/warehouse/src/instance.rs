@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use duckdb::Connection;
@@ -34,6 +35,8 @@ pub(crate) struct Instance {
     /// this one is closed last.
     pub(crate) file: File,
     only: OnlyOne,
+    /// Set while the log is folded into the file.
+    pub(crate) folding: AtomicBool,
     limits: Limits,
     /// Set once the engine serves nobody any more.
     stopped: OnceLock<()>,
@@ -69,11 +72,13 @@ impl Instance {
         confine(&root, &dir, &temp)?;
         shows.read(&root)?;
         crate::publish::remove_leftovers(&dir)?;
+        crate::export::remove_leftovers(&dir)?;
         let limits = limits.clone();
         let claims = Mutex::new(root.try_clone().map_err(failed)?);
         let memory = Memory::new(&root, limits.memory_bytes, limits.threads)?;
         let (root, stopped) = (Mutex::new(root), OnceLock::new());
-        Ok(Arc::new(Self { root, claims, memory, file, only, limits, stopped }))
+        let folding = AtomicBool::new(false);
+        Ok(Arc::new(Self { root, claims, memory, file, only, folding, limits, stopped }))
     }
 
     /// The pool's folder.
@@ -190,7 +195,11 @@ fn prepare(root: &Connection, global: &Identifier) -> Result<(), WarehouseError>
         "CREATE SCHEMA IF NOT EXISTS {global}; CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}; \
          CREATE TABLE IF NOT EXISTS {OWN_SCHEMA}.checkpoints(schema_name VARCHAR, table_name VARCHAR, \
          checkpoint VARCHAR NOT NULL, PRIMARY KEY (schema_name, table_name)); \
-         CREATE TABLE IF NOT EXISTS {OWN_SCHEMA}.claims(job VARCHAR PRIMARY KEY, number UBIGINT NOT NULL)",
+         CREATE TABLE IF NOT EXISTS {OWN_SCHEMA}.claims(job VARCHAR PRIMARY KEY, number UBIGINT NOT NULL); \
+         CREATE TABLE IF NOT EXISTS {OWN_SCHEMA}.patches(job VARCHAR, schema_name VARCHAR, table_name VARCHAR, \
+         number UBIGINT NOT NULL, staged UBIGINT NOT NULL, inserted UBIGINT NOT NULL, updated UBIGINT NOT NULL, \
+         deleted UBIGINT NOT NULL, before UBIGINT NOT NULL, after UBIGINT NOT NULL, \
+         PRIMARY KEY (job, schema_name, table_name))",
         global = global.quoted(),
     ))
     .map_err(failed)

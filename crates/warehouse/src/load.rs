@@ -15,7 +15,7 @@ use duckdb::Connection;
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
-    CHANGE_DATE_COLUMN, LoadReport, LoadSpec, TableLoad, WarehouseError, WriteMode,
+    CHANGE_DATE_COLUMN, Key, LoadReport, LoadSpec, TableLoad, WarehouseError, WriteMode,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ use crate::claims::Shows;
 use crate::duckdb::make_schemas;
 use crate::error::{internal, invalid};
 use crate::feed::Piece;
+use crate::fold::fold_if_long;
 use crate::names::same;
 use crate::session::{Halt, Session};
 use crate::show::{Staged, run, show};
@@ -120,7 +121,11 @@ impl Load {
     /// Starts to stage.
     fn flow(&self, mut session: Session) -> Result<Flow, WarehouseError> {
         // Pieces side by side get mixed, and the last of equal keys must be the one that came last.
-        let at_a_time = if self.spec.mode == WriteMode::Replace { self.threads.max(1) } else { 1 };
+        let at_a_time = match &self.spec.mode {
+            WriteMode::Replace => self.threads.max(1),
+            WriteMode::Patch(patch) if patch.only_replaces() => self.threads.max(1),
+            WriteMode::Append | WriteMode::Merge { .. } | WriteMode::Patch(_) => 1,
+        };
         let (sender, mut receiver) = mpsc::channel::<Piece>(at_a_time);
         let staging = self.staging.clone();
         let flowing = session.instance()?.memory.flow(self.spec.columns.fields().len() + 1);
@@ -222,14 +227,18 @@ impl TableLoad for Load {
         // Rows that only replace others are not looked at again.
         let asking = match staged.spec.mode {
             WriteMode::Replace => None,
-            WriteMode::Append | WriteMode::Merge { .. } => Some(session.instance()?.memory.ask()?),
+            WriteMode::Append | WriteMode::Merge { .. } | WriteMode::Patch(_) => {
+                Some(session.instance()?.memory.ask()?)
+            }
         };
         let shows = self.shows;
         let work = move |connection: &Connection, halt: &Halt| {
             let _asking = asking;
             show(connection, halt, &shows, &staged)
         };
-        session.run(stop, work).await
+        let shown = session.run(stop, work).await;
+        fold_if_long(session);
+        shown
     }
 }
 
@@ -253,14 +262,19 @@ fn check(spec: &mut LoadSpec) -> Result<(), WarehouseError> {
             spec.table.name
         )));
     }
-    if let WriteMode::Merge { key, order } = &mut spec.mode {
-        if let Some(lost) = key.columns().iter().find(|column| !has(column.as_str())) {
-            return Err(invalid(format!(
-                "{}: the key column {lost} is not among the rows' columns",
-                spec.table.name
-            )));
-        }
-        *order = order.take().filter(|column| has(column.as_str()));
+    let (key, order, removal) = match &mut spec.mode {
+        WriteMode::Replace | WriteMode::Append => return Ok(()),
+        WriteMode::Merge { key, order } => (Some(&*key), order, None),
+        WriteMode::Patch(patch) => (patch.key.as_ref(), &mut patch.order, patch.removal.as_ref()),
+    };
+    if removal.is_some() && key.is_none() {
+        return Err(invalid(format!("{}: rows are removed by key, and there is none", spec.table.name)));
     }
+    let named = key.into_iter().flat_map(Key::columns).chain(removal);
+    if let Some(lost) = named.into_iter().find(|column| !has(column.as_str())) {
+        let name = &spec.table.name;
+        return Err(invalid(format!("{name}: the key column {lost} is not among the rows' columns")));
+    }
+    *order = order.take().filter(|column| has(column.as_str()));
     Ok(())
 }

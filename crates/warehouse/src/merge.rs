@@ -78,7 +78,7 @@ pub(crate) fn merge(
 impl Merge<'_> {
     /// Removes the rows whose keys are staged. Says how many staged keys were there, and how many rows
     /// went.
-    fn remove(
+    pub(crate) fn remove(
         &self,
         connection: &Connection,
         halt: &Halt,
@@ -114,7 +114,7 @@ impl Merge<'_> {
 
     /// Leaves one staged row for each key: the last by the order column, and among equals the one that
     /// came last. `repeated` is how many rows go.
-    fn keep_last(&self, connection: &Connection, repeated: u64) -> Result<(), WarehouseError> {
+    pub(crate) fn keep_last(&self, connection: &Connection, repeated: u64) -> Result<(), WarehouseError> {
         let (from, key) = (self.from, list(self.key.columns()));
         let order = self.order.map(|column| format!("{} DESC NULLS LAST, ", column.quoted()));
         let order = order.unwrap_or_default();
@@ -151,16 +151,16 @@ impl Merge<'_> {
 }
 
 /// What the staged rows are like.
-struct Staged {
-    rows: u64,
+pub(crate) struct Staged {
+    pub(crate) rows: u64,
     /// How many different keys they have.
-    keys: u64,
+    pub(crate) keys: u64,
     /// For each column of the key, whether it is NULL in some row.
     with_null: Vec<bool>,
 }
 
 impl Staged {
-    fn look(connection: &Connection, from: &str, key: &Key) -> Result<Self, WarehouseError> {
+    pub(crate) fn look(connection: &Connection, from: &str, key: &Key) -> Result<Self, WarehouseError> {
         let names: Vec<String> = (0..key.columns().len()).map(|column| format!("key{column}")).collect();
         let nulls: String =
             names.iter().map(|name| format!(", coalesce(bool_or({name} IS NULL), false)")).collect();
@@ -184,7 +184,7 @@ impl Staged {
     /// The condition that a row of the target has the key of a staged one. Where no staged row has NULL,
     /// plain equality says the same, and with it alone the engine leaves out, while it reads the target,
     /// what surely has no partner: a third of the time for 30,000 rows and 15 million.
-    fn same_key(&self, key: &Key) -> String {
+    pub(crate) fn same_key(&self, key: &Key) -> String {
         let columns = key.columns().iter().zip(&self.with_null).map(|(column, with_null)| {
             let (column, operator) = (column.quoted(), if *with_null { "IS NOT DISTINCT FROM" } else { "=" });
             format!("target.{column} {operator} staged.{column}")

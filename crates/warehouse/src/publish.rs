@@ -9,22 +9,28 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use duckdb::Connection;
+use forebay_core::name::Identifier;
 use forebay_core::warehouse::{Publication, PublicationReport, PublishedTable, Refresh, WarehouseError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::catalog::{Column, Found, find};
 use crate::claims::Shows;
 use crate::error::{failed, invalid, io};
+use crate::names::same;
 use crate::session::Halt;
 use crate::show::roll_back;
 
 mod keys;
 mod parquet_file;
 
+pub(crate) use parquet_file::properties as parquet_properties;
+
 /// What the names of unfinished versions begin with.
 const UNFINISHED: &str = ".unfinished-";
 /// Names the version that readers open.
-const CURRENT: &str = "current";
+pub(crate) const CURRENT: &str = "current";
+/// What a version holds.
+pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// Removes versions that a stopped server did not finish.
 pub(crate) fn remove_leftovers(dir: &Path) -> Result<(), WarehouseError> {
@@ -65,7 +71,7 @@ pub(crate) fn copy_current(models: &Path, to: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::hard_link(from, to).or_else(|_| fs::copy(from, to).map(drop))
 }
 
@@ -142,29 +148,48 @@ fn write_tables(
     model: &Publication,
     halt: &Halt,
 ) -> Result<PublicationReport, WarehouseError> {
-    let mut rows = Vec::new();
+    let (mut rows, mut refreshed) = (Vec::new(), Vec::new());
     let mut tables = Vec::new();
     for table in &model.tables {
         halt.check()?;
         let file = file_name(table);
         let kept = before
-            .map(|before| before.join(&file))
-            .filter(|kept| table.refresh == Refresh::Keep && kept.exists());
+            .filter(|before| table.refresh == Refresh::Keep && holds(before, table))
+            .map(|before| before.join(&file));
         let columns = match kept {
             Some(kept) => {
                 rows.push(keep(&kept, &unfinished.join(&file))?);
+                refreshed.push(Refresh::Keep);
                 Vec::new()
             }
             None => {
                 let columns = columns(connection, table)?;
                 rows.push(parquet_file::write(connection, &unfinished.join(&file), table, &columns, halt)?);
+                refreshed.push(Refresh::Anew);
                 columns
             }
         };
         tables.push(ModelTable { table, columns });
     }
     let warnings = keys::warnings(connection, &tables, &model.foreign_keys, halt)?;
-    Ok(PublicationReport { rows, warnings })
+    Ok(PublicationReport { rows, refreshed, warnings })
+}
+
+/// Whether a version has the rows of this table: one that the model took from elsewhere then was another table.
+fn holds(version: &Path, table: &PublishedTable) -> bool {
+    let manifest = fs::read(version.join(MANIFEST)).unwrap_or_default();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    let tables = manifest["tables"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let id = table.id.to_string();
+    let Some(told) = tables.iter().find(|told| told["id"] == id.as_str()) else { return false };
+    let is = |field: &str, name: &Identifier| match &told[field] {
+        Value::String(told) => same(told, name.as_str()),
+        // A version that was published before this was written down.
+        _ => true,
+    };
+    is("schema", &table.table.schema)
+        && is("name", &table.table.name)
+        && version.join(file_name(table)).exists()
 }
 
 fn file_name(table: &PublishedTable) -> String {
@@ -200,11 +225,15 @@ fn show(
         .iter()
         .zip(&report.rows)
         .map(|(table, rows)| {
-            json!({"id": table.id, "alias": table.alias, "file": file_name(table), "rows": rows})
+            json!({
+                "id": table.id, "schema": table.table.schema, "name": table.table.name, "alias": table.alias,
+                "file": file_name(table), "rows": rows,
+            })
         })
         .collect();
-    let mut manifest = File::create(unfinished.join("manifest.json"))?;
-    manifest.write_all(json!({"version": version, "tables": tables}).to_string().as_bytes())?;
+    let mut manifest = File::create(unfinished.join(MANIFEST))?;
+    let told = json!({"version": version, "tables": tables, "foreignKeys": model.foreign_keys});
+    manifest.write_all(told.to_string().as_bytes())?;
     manifest.sync_all()?;
     File::open(unfinished)?.sync_all()?;
     fs::rename(unfinished, dir.join(version.to_string()))?;

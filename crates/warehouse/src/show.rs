@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use duckdb::Connection;
+use forebay_core::name::Identifier;
 use forebay_core::source::Checkpoint;
 use forebay_core::warehouse::{
-    LoadReport, LoadSpec, WarehouseError, WarehouseErrorKind, WarehouseTable, WriteMode,
+    Key, LoadReport, LoadSpec, Onto, WarehouseError, WarehouseErrorKind, WarehouseTable, WriteMode,
 };
 
-use crate::catalog::{Column, Found, find};
+use crate::catalog::{Column, Found, describe, find, is_table};
 use crate::claims::Shows;
 use crate::drift::evolve;
 use crate::error::{committed_all_the_same, failed, internal, invalid};
 use crate::feed::Piece;
 use crate::merge::{Merge, Merged, merge};
 use crate::names::{qualified, same};
+use crate::patch::apply;
 use crate::session::Halt;
 use crate::staging::Staging;
 
@@ -73,12 +75,13 @@ fn show_once(
     staged: &Staged,
 ) -> Result<LoadReport, WarehouseError> {
     let _turn = shows.turn_of(staged.spec.claim, halt)?;
+    let known = staged.spec.mode != WriteMode::Replace && is_table(connection, &staged.spec.table)?;
     run(connection, "BEGIN TRANSACTION")?;
     if let Some(rows) = &staged.waiting {
         staged.staging.make(connection)?;
         staged.staging.fill(connection, vec![rows.clone()])?;
     }
-    let report = write(connection, halt, staged)?;
+    let report = write(connection, halt, staged, known)?;
     forebay_core::fault::point("show.before_commit");
     commit(connection, halt)?;
     forebay_core::fault::point("show.after_commit");
@@ -146,67 +149,123 @@ pub(crate) fn change(connection: &Connection, sql: &str) -> Result<u64, Warehous
     connection.execute(sql, []).map(|rows| rows as u64).map_err(failed)
 }
 
-/// Everything that a commit does, inside its transaction.
-fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadReport, WarehouseError> {
-    let (from, to) = (qualified(&load.staging.table), qualified(&load.spec.table));
-    let name = &load.spec.table.name;
-    let target = target_columns(connection, &load.spec.table)?;
-    let staged = count_rows(connection, &from)?;
-    if staged != load.rows {
-        let text =
-            format!("{name}: {} rows were read and {staged} are staged, so nothing was shown", load.rows);
-        return Err(internal(text));
+/// Everything that a commit does, inside its transaction. `known`: the target was there a moment before.
+fn write(
+    connection: &Connection,
+    halt: &Halt,
+    load: &Staged,
+    known: bool,
+) -> Result<LoadReport, WarehouseError> {
+    let report = match &load.spec.mode {
+        WriteMode::Replace => replace(connection, halt, load),
+        WriteMode::Append => add(connection, halt, load, known, None),
+        WriteMode::Merge { key, order } => add(connection, halt, load, known, Some((key, order.as_ref()))),
+        WriteMode::Patch(patch) if patch.only_replaces() => replace(connection, halt, load),
+        WriteMode::Patch(patch) => apply(connection, halt, load, patch),
+    }?;
+    let LoadReport { rows_before, rows_inserted, rows_after, rows_deleted, .. } = report;
+    if rows_before + rows_inserted != rows_after + rows_deleted {
+        return Err(internal(format!(
+            "{}: the numbers do not add up, so nothing was shown: {rows_before} before, {rows_inserted} inserted, {rows_deleted} deleted, {rows_after} after",
+            load.spec.table.name
+        )));
     }
+    match &load.spec.mode {
+        WriteMode::Replace | WriteMode::Append | WriteMode::Merge { .. } => {
+            crate::checkpoints::write(connection, &load.spec.table, &load.checkpoint)?;
+        }
+        WriteMode::Patch(patch) => {
+            if patch.onto == Onto::Nothing {
+                // The rows that it spoke for are gone.
+                crate::checkpoints::remove(connection, &load.spec.table)?;
+            }
+            crate::patches::write(connection, load.spec.claim, &load.spec.table, &report)?;
+        }
+    }
+    Ok(report)
+}
+
+/// Lets the staging table become the target.
+fn replace(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadReport, WarehouseError> {
+    let (from, to) = (qualified(&load.staging.table), qualified(&load.spec.table));
+    // To look a name up takes a list of all tables; one that is there in any case can be counted and dropped.
+    run(connection, &format!("CREATE TABLE IF NOT EXISTS {to} (nothing BOOLEAN)"))?;
+    let before = count_rows(connection, &to)?;
+    halt.check()?;
+    if let Err(error) = run(connection, &format!("DROP TABLE {to}")) {
+        if error.kind != WarehouseErrorKind::Invalid {
+            return Err(error);
+        }
+        // A view passes for a table until then. The transaction has failed, and is of no use for a look.
+        roll_back(connection, halt);
+        return Err(match find(connection, &load.spec.table)? {
+            Found::View(_) => is_view(&load.spec.table),
+            Found::Nothing | Found::Table(_) => error,
+        });
+    }
+    run(connection, &format!("ALTER TABLE {from} RENAME TO {}", load.spec.table.name.quoted()))?;
+    let after = count_rows(connection, &to)?;
+    all_staged(load, after)?;
+    Ok(LoadReport {
+        rows_staged: after,
+        rows_inserted: after,
+        rows_updated: 0,
+        rows_deleted: before,
+        rows_before: before,
+        rows_after: after,
+        changes: Vec::new(),
+    })
+}
+
+/// Adds the rows of the staging table to the target, by key or behind the others, or makes it of them.
+fn add(
+    connection: &Connection,
+    halt: &Halt,
+    load: &Staged,
+    known: bool,
+    by: Option<(&Key, Option<&Identifier>)>,
+) -> Result<LoadReport, WarehouseError> {
+    let (from, to) = (qualified(&load.staging.table), qualified(&load.spec.table));
+    let target = if known {
+        // Where it went meanwhile, this fails and is tried again.
+        let gone = |error| WarehouseError { kind: WarehouseErrorKind::Conflict, ..error };
+        Some(describe(connection, &to).map_err(gone)?)
+    } else {
+        target_columns(connection, &load.spec.table)?
+    };
+    let staged = count_rows(connection, &from)?;
+    all_staged(load, staged)?;
     let before = if target.is_some() { count_rows(connection, &to)? } else { 0 };
     halt.check()?;
-    let mut changes = Vec::new();
-    // A table that is as new as its rows is counted again; one that only took them is not.
-    let is_new = target.is_none() || load.spec.mode == WriteMode::Replace;
-    let merged = match (&load.spec.mode, target) {
-        (WriteMode::Replace, target) => {
-            if target.is_some() {
-                change(connection, &format!("DROP TABLE {to}"))?;
-            }
-            let rename = format!("ALTER TABLE {from} RENAME TO {}", name.quoted());
-            connection.execute_batch(&rename).map_err(failed)?;
-            Merged { inserted: staged, updated: 0, deleted: before }
+    let is_new = target.is_none();
+    let changes = match target {
+        Some(columns) => evolve(connection, &load.staging.table, &load.spec.table, &columns)?,
+        None => Vec::new(),
+    };
+    let Merged { inserted, updated, deleted } = match by {
+        Some((key, order)) => {
+            let numbered = !load.spec.columns.fields().iter().any(|field| same(field.name(), "rowid"));
+            merge(connection, halt, &Merge { from: &from, to: &to, key, order, numbered }, !is_new)?
         }
-        (WriteMode::Append, None) => {
-            connection
-                .execute_batch(&format!("CREATE TABLE {to} AS SELECT * FROM {from}"))
-                .map_err(failed)?;
+        None if is_new => {
+            run(connection, &format!("CREATE TABLE {to} AS SELECT * FROM {from}"))?;
             Merged { inserted: count_rows(connection, &to)?, updated: 0, deleted: 0 }
         }
-        (WriteMode::Append, Some(columns)) => {
-            changes = evolve(connection, &load.staging.table, &load.spec.table, &columns)?;
+        None => {
             let inserted = change(connection, &format!("INSERT INTO {to} BY NAME SELECT * FROM {from}"))?;
             if inserted != staged {
+                let name = &load.spec.table.name;
                 let text =
                     format!("{name}: {staged} rows were to come and {inserted} came, so nothing was shown");
                 return Err(internal(text));
             }
             Merged { inserted, updated: 0, deleted: 0 }
         }
-        (WriteMode::Merge { key, order }, columns) => {
-            let exists = columns.is_some();
-            if let Some(columns) = columns {
-                changes = evolve(connection, &load.staging.table, &load.spec.table, &columns)?;
-            }
-            let numbered = !load.spec.columns.fields().iter().any(|field| same(field.name(), "rowid"));
-            let order = order.as_ref();
-            merge(connection, halt, &Merge { from: &from, to: &to, key, order, numbered }, exists)?
-        }
     };
-    let Merged { inserted, updated, deleted } = merged;
+    // A table that is as new as its rows is counted again; one that only took them is not.
     let expected = (before + inserted).saturating_sub(deleted);
     let after = if is_new { count_rows(connection, &to)? } else { expected };
-    if before + inserted != after + deleted {
-        return Err(internal(format!(
-            "{name}: the numbers do not add up, so nothing was shown: {before} before, {inserted} inserted, {deleted} deleted, {after} after"
-        )));
-    }
-    connection.execute_batch(&format!("DROP TABLE IF EXISTS {from}")).map_err(failed)?;
-    crate::checkpoints::write(connection, &load.spec.table, &load.checkpoint)?;
+    run(connection, &format!("DROP TABLE {from}"))?;
     Ok(LoadReport {
         rows_staged: staged,
         rows_inserted: inserted,
@@ -218,17 +277,27 @@ fn write(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadRepo
     })
 }
 
+/// As many rows must be staged as were read.
+pub(crate) fn all_staged(load: &Staged, staged: u64) -> Result<(), WarehouseError> {
+    if staged == load.rows {
+        return Ok(());
+    }
+    let (name, read) = (&load.spec.table.name, load.rows);
+    Err(internal(format!("{name}: {read} rows were read and {staged} are staged, so nothing was shown")))
+}
+
 /// The target's columns; `None` when it is missing.
-fn target_columns(
+pub(crate) fn target_columns(
     connection: &Connection,
     table: &WarehouseTable,
 ) -> Result<Option<Vec<Column>>, WarehouseError> {
     match find(connection, table)? {
         Found::Nothing => Ok(None),
         Found::Table(columns) => Ok(Some(columns)),
-        Found::View(_) => {
-            let text = format!("{} is a view; drop it or choose another target table", table.name);
-            Err(invalid(text))
-        }
+        Found::View(_) => Err(is_view(table)),
     }
+}
+
+fn is_view(table: &WarehouseTable) -> WarehouseError {
+    invalid(format!("{} is a view; drop it or choose another target table", table.name))
 }

@@ -48,7 +48,8 @@ impl Staging {
         };
         let schema = match spec.mode {
             WriteMode::Replace => spec.table.schema.clone(),
-            WriteMode::Append | WriteMode::Merge { .. } => named("schema", OWN_SCHEMA)?,
+            WriteMode::Patch(ref patch) if patch.only_replaces() => spec.table.schema.clone(),
+            WriteMode::Append | WriteMode::Merge { .. } | WriteMode::Patch(_) => named("schema", OWN_SCHEMA)?,
         };
         let (mut seen, mut sent, mut columns) = (Vec::new(), Vec::new(), Vec::new());
         for field in spec.columns.fields() {

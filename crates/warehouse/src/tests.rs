@@ -24,6 +24,7 @@ mod conformance;
 mod crash;
 mod damage;
 mod drift;
+mod exports;
 mod limits;
 mod merges;
 mod publications;

@@ -14,6 +14,7 @@ use forebay_core::warehouse::{Transaction, WarehouseError};
 use crate::claims::Shows;
 use crate::duckdb::{make_schemas, set_search_path};
 use crate::error::{failed, invalid};
+use crate::fold::fold_if_long;
 use crate::guard::{Effect, check_statement};
 use crate::memory::Asking;
 use crate::session::{Halt, Session};
@@ -64,7 +65,7 @@ impl Transaction for UserTransaction {
         Ok(rows)
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<(), WarehouseError> {
+    async fn commit(self: Box<Self>) -> Result<(), WarehouseError> {
         if self.failed {
             return Err(invalid("a statement of the transaction failed, so none of them was kept"));
         }
@@ -74,7 +75,10 @@ impl Transaction for UserTransaction {
             let _turn = shows.turn_of(claim, halt)?;
             crate::show::commit(connection, halt)
         };
-        self.session.run(&Stop::never(), commit).await
+        let Self { mut session, _asking, .. } = *self;
+        let committed = session.run(&Stop::never(), commit).await;
+        fold_if_long(session);
+        committed
     }
 }
 

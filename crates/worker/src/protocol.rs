@@ -1,6 +1,7 @@
 //! What server and worker say to each other: the generated messages, and the domain's words in them.
 //! It reads and writes no socket.
 
+pub(crate) mod export;
 pub(crate) mod failure;
 #[allow(
     clippy::all,

@@ -1,4 +1,4 @@
-//! What every [`Warehouse`] must do. [`loads`] is for what only takes rows, [`statements`] and
+//! What every [`Warehouse`] must do. [`loads`] is for what only takes rows, [`patches`] for what is pushed, [`statements`] and
 //! [`publishing`] for what runs SQL and publishes models too. Each checks the fence as well: who may still
 //! show something.
 //!
@@ -23,10 +23,12 @@ use crate::warehouse::{
 
 mod fence;
 mod loads;
+mod patches;
 mod publishing;
 mod statements;
 
 pub use loads::loads;
+pub use patches::patches;
 pub use publishing::{Versions, publishing};
 pub use statements::statements;
 

@@ -4,7 +4,7 @@ use forebay_core::Timestamp;
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::id::ScheduleId;
 use forebay_core::job::Activation;
-use forebay_core::schedule::{Firing, JITTER_LIMIT_SECONDS, JOBS_LIMIT, Schedule, Trigger};
+use forebay_core::schedule::{Firing, JITTER_LIMIT_SECONDS, JOBS_LIMIT, Schedule, ScheduleSettings, Trigger};
 
 use crate::Engine;
 
@@ -15,14 +15,9 @@ impl Engine {
         schedule: &Schedule,
         now: Timestamp,
     ) -> Result<Option<Firing>> {
-        if schedule.settings.jobs.is_empty() || schedule.settings.jobs.len() > JOBS_LIMIT {
-            return Err(Error::invalid("jobs", format!("must be 1 to {JOBS_LIMIT} data jobs of the pool")));
-        }
+        check_settings(&schedule.settings)?;
         for job in &schedule.settings.jobs {
             self.store().data_job(schedule.pool_id, *job).await?;
-        }
-        if schedule.settings.jitter_seconds > JITTER_LIMIT_SECONDS {
-            return Err(Error::invalid("jitterSeconds", format!("must be at most {JITTER_LIMIT_SECONDS}")));
         }
         match schedule.settings.trigger {
             Trigger::Time(_) => match (schedule.firing_after(now), schedule.settings.activation) {
@@ -65,6 +60,17 @@ impl Engine {
     }
 }
 
-pub(super) fn nothing_left() -> Error {
+/// What must hold of the settings by themselves.
+pub(crate) fn check_settings(settings: &ScheduleSettings) -> Result<()> {
+    if settings.jobs.is_empty() || settings.jobs.len() > JOBS_LIMIT {
+        return Err(Error::invalid("jobs", format!("must be 1 to {JOBS_LIMIT} data jobs of the pool")));
+    }
+    if settings.jitter_seconds > JITTER_LIMIT_SECONDS {
+        return Err(Error::invalid("jitterSeconds", format!("must be at most {JITTER_LIMIT_SECONDS}")));
+    }
+    Ok(())
+}
+
+pub(crate) fn nothing_left() -> Error {
     Error::invalid("pattern", "names no moment from now on; check the year and the days that months have")
 }

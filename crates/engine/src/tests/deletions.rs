@@ -8,6 +8,7 @@ use forebay_core::parameter::{
 };
 
 use super::house::{House, identifier, is_conflict, is_not_found, model_table, name};
+use crate::NewDataModel;
 
 pub(super) fn parameter(pool: DataPoolId, task: Option<TaskId>, placeholder: &str) -> Parameter {
     Parameter {
@@ -75,9 +76,12 @@ async fn a_connection_that_is_used_stays() {
     house.engine.delete_data_job(&house.admin, house.pool, job.id).await.unwrap();
 
     let tables = vec![model_table("orders", Some(house.connection))];
-    let model = house.engine.create_data_model(&house.admin, house.pool, name("Sales"), tables, vec![]).await;
+    let model = house
+        .engine
+        .create_data_model(&house.admin, house.pool, NewDataModel::of(name("Sales"), tables, vec![]))
+        .await;
     is_conflict(delete().await, "`Sales`");
-    house.engine.delete_data_model(&house.admin, house.pool, model.unwrap().id).await.unwrap();
+    house.engine.delete_data_model(&house.admin, house.pool, model.unwrap().model.id).await.unwrap();
 
     let mut newest = parameter(house.pool, None, "newest");
     newest.origin = ParameterOrigin::Dynamic(DynamicValue {
@@ -97,8 +101,11 @@ async fn a_model_that_a_task_loads_stays() {
     let house = House::new().await;
     let job = house.empty_job("a").await;
     let tables = vec![model_table("orders", None)];
-    let model = house.engine.create_data_model(&house.admin, house.pool, name("Sales"), tables, vec![]).await;
-    let model = model.unwrap().id;
+    let model = house
+        .engine
+        .create_data_model(&house.admin, house.pool, NewDataModel::of(name("Sales"), tables, vec![]))
+        .await;
+    let model = model.unwrap().model.id;
     let load = ModelLoad { data_model_id: model, tables: TableChoice::All };
     let task = house.engine.create_model_load(&house.admin, house.pool, job.id, load).await.unwrap();
     let delete = async || house.engine.delete_data_model(&house.admin, house.pool, model).await;

@@ -2,7 +2,7 @@
 //! neither is lost.
 
 use forebay_core::extraction::TableExtraction;
-use forebay_core::id::{DataModelId, ModelTableId, ParameterId};
+use forebay_core::id::{DataModelId, ForeignKeyId, ModelTableId, ParameterId};
 use forebay_core::job::{Activation, ModelLoad, TableChoice, TaskKind};
 use forebay_core::model::{ForeignKey, ModelTable};
 use forebay_core::parameter::{DynamicOperation, DynamicValue, ParameterOrigin};
@@ -11,6 +11,7 @@ use super::deletions::parameter;
 use super::house::{
     House, identifier, is_conflict, is_invalid, is_not_found, model_table, name, postgres, table,
 };
+use crate::NewDataModel;
 
 #[tokio::test]
 async fn of_two_changes_of_an_extraction_at_once_neither_is_lost() {
@@ -77,9 +78,11 @@ async fn ids_of_another_pool_are_not_found() {
     is_not_found(engine.start_execution(admin, other, job.id, super::house::full()).await);
     is_not_found(engine.query(admin, pool, Some(connection), "SELECT 1".to_owned(), 1).await);
     let tables = vec![model_table("orders", Some(connection))];
-    is_not_found(engine.create_data_model(admin, pool, name("x"), tables, vec![]).await);
-    let model = engine.create_data_model(admin, other, name("x"), vec![model_table("o", None)], vec![]).await;
-    let load = ModelLoad { data_model_id: model.unwrap().id, tables: TableChoice::All };
+    is_not_found(engine.create_data_model(admin, pool, NewDataModel::of(name("x"), tables, vec![])).await);
+    let model = engine
+        .create_data_model(admin, other, NewDataModel::of(name("x"), vec![model_table("o", None)], vec![]))
+        .await;
+    let load = ModelLoad { data_model_id: model.unwrap().model.id, tables: TableChoice::All };
     is_not_found(engine.create_model_load(admin, pool, job.id, load).await);
     let linked = engine.create_parameter(admin, parameter(other, None, "x")).await.unwrap();
     let mut of_task = parameter(pool, Some(task.id), "y");
@@ -102,10 +105,12 @@ async fn a_load_names_tables_of_its_model() {
     let (engine, admin, pool) = (&house.engine, &house.admin, house.pool);
     let job = house.empty_job("a").await;
     let orders = model_table("orders", None);
-    let model =
-        engine.create_data_model(admin, pool, name("Sales"), vec![orders.clone()], vec![]).await.unwrap();
+    let model = engine
+        .create_data_model(admin, pool, NewDataModel::of(name("Sales"), vec![orders.clone()], vec![]))
+        .await
+        .unwrap();
     let load = async |tables| {
-        let load = ModelLoad { data_model_id: model.id, tables: TableChoice::Only(tables) };
+        let load = ModelLoad { data_model_id: model.model.id, tables: TableChoice::Only(tables) };
         engine.create_model_load(admin, pool, job.id, load).await
     };
     let unknown = ModelTableId::random();
@@ -119,15 +124,19 @@ async fn a_load_names_tables_of_its_model() {
 async fn a_model_is_whole_before_it_is_kept() {
     let house = House::new().await;
     let create = async |tables: Vec<ModelTable>, keys| {
-        house.engine.create_data_model(&house.admin, house.pool, name("Sales"), tables, keys).await
+        house
+            .engine
+            .create_data_model(&house.admin, house.pool, NewDataModel::of(name("Sales"), tables, keys))
+            .await
     };
     let alias = ModelTable { alias: Some(identifier("ORDERS")), ..model_table("archive", None) };
     is_invalid(create(vec![model_table("orders", None), alias], vec![]).await, "tables", "twice");
     let (orders, stranger) = (model_table("orders", None), ModelTableId::random());
     let columns = vec![(identifier("id"), identifier("order_id"))];
-    let key = ForeignKey { source: orders.id, target: stranger, columns };
+    let key = ForeignKey { id: ForeignKeyId::random(), source: orders.id, target: stranger, columns };
     is_invalid(create(vec![orders.clone()], vec![key]).await, "foreignKeys", "tables of the model");
-    let key = ForeignKey { source: orders.id, target: orders.id, columns: vec![] };
+    let key =
+        ForeignKey { id: ForeignKeyId::random(), source: orders.id, target: orders.id, columns: vec![] };
     is_invalid(create(vec![orders], vec![key]).await, "foreignKeys", "pair of columns");
     assert!(house.engine.data_models(&house.admin, house.pool).await.unwrap().is_empty());
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use forebay_core::Timestamp;
 use forebay_core::access::{Caller, Grant, Permission, Role, Scope, Subject};
-use forebay_core::connection::{ConnectionConfig, HashAlgorithm, PostgresqlConfig, SslMode};
+use forebay_core::connection::{ConnectionConfig, Credentials, HashAlgorithm, PostgresqlConfig, SslMode};
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{Execution, ExtractionMode, Priority, Status};
 use forebay_core::extraction::{ColumnChoice, SourceTableName, TableExtraction};
@@ -66,6 +66,7 @@ pub(super) fn postgres(password: &str) -> NewConnection {
             password: Secret::new(password),
             ssl_mode: SslMode::VerifyFull,
         }),
+        credentials: Credentials::Given,
         algorithm: HashAlgorithm::Sha256,
     }
 }
@@ -320,6 +321,8 @@ fn engine(
     let settings = Settings {
         file_roots: Vec::new(),
         backup_dir: plane.backup_dir(),
+        exports_dir: plane.exports_dir(),
+        pools_dir: plane.pools_dir(),
         running_limit: limits.running,
         pool_limit: limits.per_pool,
         source_limit: limits.per_source,

@@ -5,14 +5,22 @@ use std::collections::BTreeSet;
 use forebay_core::access::{Caller, Grant, Permission, Role, Scope, Subject};
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::Status;
+use forebay_core::export::ExportFormat;
 use forebay_core::id::{
-    ApplicationId, DataConnectionId, DataJobId, DataModelId, ExecutionId, ParameterId, UserId,
+    ApplicationId, DataConnectionId, DataExportId, DataJobId, DataModelId, ExecutionId, ForeignKeyId,
+    ModelTableId, ParameterId, ProcessConfigurationId, UserId,
 };
 use forebay_core::job::{Activation, ModelLoad, TableChoice, TaskKind};
+use forebay_core::model::ForeignKey;
+use forebay_core::push::{ChunkKind, PushSettings};
 
 use super::deletions::parameter;
-use super::house::{House, full, model_table, name, postgres, table};
-use crate::{NewConnection, NewTask};
+use super::house::{House, full, identifier, model_table, name, postgres, table};
+use super::push::{empty_push, upload};
+use crate::{
+    Checks, ModelReload, ModelSettings, ModelTableChange, NewConnection, NewDataExport, NewDataModel,
+    NewTask, ProcessChange,
+};
 
 /// The callers, in the order of the letters below.
 const CALLERS: [(&str, Reach, &[Permission]); 10] = [
@@ -39,12 +47,15 @@ enum Reach {
 const WATCH: &str = "-oxxooxoxo";
 const VIEW: &str = "-oxxoxxoxo";
 const EDIT: &str = "-xoxxxxxoo";
+const PUSH: &str = "-xoxxxoxoo";
 const MANAGE: &str = "-xxooxxxxo";
 const START: &str = "-xxxooxxxo";
+/// Whoever may edit may cancel a reload, once they may see it.
+const RELOAD: &str = "-xxxxxxxxo";
 const CREATE_POOL: &str = "xxxxxxxxoo";
 const ADMINISTER: &str = "xxxxxxxxxo";
 
-const TABLE: [(&str, &str); 55] = [
+const TABLE: [(&str, &str); 103] = [
     ("data_pool", WATCH),
     ("create_data_pool", CREATE_POOL),
     ("update_data_pool", EDIT),
@@ -55,7 +66,7 @@ const TABLE: [(&str, &str); 55] = [
     ("update_data_connection", EDIT),
     ("delete_data_connection", EDIT),
     ("check_data_connection", EDIT),
-    ("discover", VIEW),
+    ("search_tables", VIEW),
     ("data_jobs", WATCH),
     ("data_job", WATCH),
     ("find_data_job", WATCH),
@@ -75,7 +86,34 @@ const TABLE: [(&str, &str); 55] = [
     ("data_models", VIEW),
     ("data_model", VIEW),
     ("create_data_model", EDIT),
+    ("update_data_model", EDIT),
     ("delete_data_model", EDIT),
+    ("model_tables", VIEW),
+    ("model_table", VIEW),
+    ("create_model_tables", EDIT),
+    ("update_model_table", EDIT),
+    ("delete_model_table", EDIT),
+    ("model_table_columns", VIEW),
+    ("foreign_keys", VIEW),
+    ("foreign_key", VIEW),
+    ("create_foreign_key", EDIT),
+    ("update_foreign_key", EDIT),
+    ("delete_foreign_key", EDIT),
+    ("process_configurations", VIEW),
+    ("process_configuration_of", VIEW),
+    ("put_process_configuration", EDIT),
+    ("delete_process_configuration", EDIT),
+    ("reload_data_model", EDIT),
+    ("cancel_execution of a reload", RELOAD),
+    ("model_load_history", VIEW),
+    ("last_model_load", VIEW),
+    ("name_mappings", VIEW),
+    ("model_to_map", EDIT),
+    ("add_name_mappings", EDIT),
+    ("delete_name_mappings", EDIT),
+    ("create_data_export", VIEW),
+    ("data_export", VIEW),
+    ("export_file", VIEW),
     ("parameters", VIEW),
     ("parameter", VIEW),
     ("create_parameter", EDIT),
@@ -90,6 +128,27 @@ const TABLE: [(&str, &str); 55] = [
     ("tables", VIEW),
     ("table", VIEW),
     ("query", VIEW),
+    ("create_push_job", PUSH),
+    ("create_push_job with SQL", EDIT),
+    ("push_jobs", PUSH),
+    ("push_job", PUSH),
+    ("begin_push_chunk", PUSH),
+    ("push_chunks", PUSH),
+    ("execute_push_job", PUSH),
+    ("delete_push_job", PUSH),
+    ("begin_upload", EDIT),
+    ("uploads", EDIT),
+    ("data_pool_page", "oooooooooo"),
+    ("data_job_overviews", WATCH),
+    ("pool_contents", VIEW),
+    ("import_contents of a new pool", CREATE_POOL),
+    ("import_contents", EDIT),
+    ("copy_data_pool", CREATE_POOL),
+    ("copy_data_job", RELOAD),
+    ("find_data_connection", VIEW),
+    ("may_see_replications", VIEW),
+    ("replicate", EDIT),
+    ("held_grants", ADMINISTER),
     ("users", ADMINISTER),
     ("create_user", ADMINISTER),
     ("delete_user", ADMINISTER),
@@ -102,6 +161,16 @@ const TABLE: [(&str, &str); 55] = [
     ("delete_key of another", "---------o"),
 ];
 
+fn an_export() -> NewDataExport {
+    NewDataExport { queries: vec!["TABLE(1)".to_owned()], format: ExportFormat::Csv, checks: Checks::Later }
+}
+
+/// A relation of a table with itself.
+fn relation(table: ModelTableId) -> ForeignKey {
+    let columns = vec![(identifier("id"), identifier("parent"))];
+    ForeignKey { id: ForeignKeyId::random(), source: table, target: table, columns }
+}
+
 /// One of everything, to try a use case on.
 struct Things {
     house: House,
@@ -111,6 +180,9 @@ struct Things {
     extraction: String,
     execution: ExecutionId,
     model: DataModelId,
+    model_table: ModelTableId,
+    foreign_key: ForeignKeyId,
+    process: ProcessConfigurationId,
     parameter: ParameterId,
     user: UserId,
     application: ApplicationId,
@@ -130,12 +202,33 @@ impl Things {
         let execution = house.start(job.id).await.id;
         house.store.finish_execution(execution, Status::Success, None, engine.now()).await.unwrap();
         let tables = vec![model_table("orders", None)];
-        let model = engine.create_data_model(admin, pool, name("Sales"), tables, vec![]).await.unwrap().id;
+        let of_tables = relation(tables[0].id);
+        let model = engine
+            .create_data_model(admin, pool, NewDataModel::of(name("Sales"), tables, vec![of_tables]))
+            .await
+            .unwrap()
+            .model;
+        let said = ProcessChange { activity_table: Some(model.tables[0].id), ..ProcessChange::default() };
+        let process = engine.put_process_configuration(admin, pool, model.id, said).await.unwrap().id;
         let parameter = engine.create_parameter(admin, parameter(pool, None, "x")).await.unwrap().id;
         let user = engine.create_user(admin, name("Other"), None, Role::Member).await.unwrap().id;
         let application = engine.create_application(admin, name("Program")).await.unwrap().id;
         let job = job.id;
-        Self { house, spare, job, transformation, extraction, execution, model, parameter, user, application }
+        Self {
+            house,
+            spare,
+            job,
+            transformation,
+            extraction,
+            execution,
+            model: model.id,
+            model_table: model.tables[0].id,
+            foreign_key: model.foreign_keys[0].id,
+            process,
+            parameter,
+            user,
+            application,
+        }
     }
 
     async fn caller(&self, reach: Reach, permissions: &[Permission]) -> Caller {
@@ -144,6 +237,17 @@ impl Things {
             Reach::Service => self.house.member(Scope::Service, permissions).await,
             Reach::Everything => self.house.admin.clone(),
         }
+    }
+
+    /// An export of the caller, or of the administrator when the caller may not make one.
+    async fn exported(&self, caller: &Caller) -> DataExportId {
+        let (engine, admin) = (&self.house.engine, &self.house.admin);
+        let (export, of) = match engine.create_data_export(caller, self.model, an_export()).await {
+            Ok(export) => (export, caller),
+            Err(_) => (engine.create_data_export(admin, self.model, an_export()).await.unwrap(), admin),
+        };
+        self.house.exported(of, self.model, export.id).await;
+        export.id
     }
 
     async fn attempt(&self, use_case: &str, caller: &Caller) -> Result<()> {
@@ -169,7 +273,7 @@ impl Things {
             }
             "delete_data_connection" => engine.delete_data_connection(caller, pool, self.spare).await,
             "check_data_connection" => engine.check_data_connection(caller, pool, self.spare).await,
-            "discover" => engine.discover(caller, pool, self.spare).await.map(drop),
+            "search_tables" => engine.search_tables(caller, pool, self.spare, "").await.map(drop),
             "data_jobs" => engine.data_jobs(caller, pool).await.map(drop),
             "data_job" => engine.data_job(caller, pool, job).await.map(drop),
             "find_data_job" => engine.find_data_job(caller, job).await.map(drop),
@@ -203,10 +307,26 @@ impl Things {
             "create_model_load" => engine.create_model_load(caller, pool, job, load()).await.map(drop),
             "data_models" => engine.data_models(caller, pool).await.map(drop),
             "data_model" => engine.data_model(caller, pool, self.model).await.map(drop),
-            "create_data_model" => {
-                engine.create_data_model(caller, pool, name("n"), vec![], vec![]).await.map(drop)
+            "update_data_model" => {
+                let settings = ModelSettings::default();
+                engine.update_data_model(caller, pool, self.model, Some(name("n")), settings).await.map(drop)
             }
+            "create_data_model" => engine
+                .create_data_model(caller, pool, NewDataModel::of(name("n"), vec![], vec![]))
+                .await
+                .map(drop),
             "delete_data_model" => engine.delete_data_model(caller, pool, self.model).await,
+            "create_data_export" => {
+                engine.create_data_export(caller, self.model, an_export()).await.map(drop)
+            }
+            "data_export" => {
+                let export = self.exported(caller).await;
+                engine.data_export(caller, self.model, export).await.map(drop)
+            }
+            "export_file" => {
+                let export = self.exported(caller).await;
+                engine.export_file(caller, self.model, export, Some(0)).await.map(drop)
+            }
             "parameters" => engine.parameters(caller, pool, None).await.map(drop),
             "parameter" => engine.parameter(caller, pool, None, self.parameter).await.map(drop),
             "create_parameter" => engine.create_parameter(caller, parameter(pool, None, "n")).await.map(drop),
@@ -225,7 +345,85 @@ impl Things {
             "tables" => engine.tables(caller, pool).await.map(drop),
             "table" => engine.table(caller, pool, None, "orders").await.map(drop),
             "query" => engine.query(caller, pool, None, "SELECT 1".to_owned(), 1).await.map(drop),
+            other => self.attempt_on_a_model(other, caller).await,
+        }
+    }
+
+    async fn attempt_on_a_model(&self, use_case: &str, caller: &Caller) -> Result<()> {
+        let (engine, pool, model, table) =
+            (&self.house.engine, self.house.pool, self.model, self.model_table);
+        match use_case {
+            "model_tables" => engine.model_tables(caller, pool, model).await.map(drop),
+            "model_table" => engine.model_table(caller, pool, model, table).await.map(drop),
+            "create_model_tables" => {
+                engine.create_model_tables(caller, pool, model, &[model_table("n", None)]).await
+            }
+            "update_model_table" => {
+                let change = ModelTableChange::default();
+                engine.update_model_table(caller, pool, model, table, change).await.map(drop)
+            }
+            "delete_model_table" => engine.delete_model_table(caller, pool, model, table).await,
+            "model_table_columns" => engine.model_table_columns(caller, pool, model, table).await.map(drop),
+            "foreign_keys" => engine.foreign_keys(caller, pool, model).await.map(drop),
+            "foreign_key" => engine.foreign_key(caller, pool, model, self.foreign_key).await.map(drop),
+            "create_foreign_key" => engine.create_foreign_key(caller, pool, model, &relation(table)).await,
+            "update_foreign_key" => {
+                engine.update_foreign_key(caller, pool, model, self.foreign_key, |_| ()).await.map(drop)
+            }
+            "delete_foreign_key" => engine.delete_foreign_key(caller, pool, model, self.foreign_key).await,
+            "process_configurations" => engine.process_configurations(caller, pool, model).await.map(drop),
+            "process_configuration_of" => {
+                engine.process_configuration_of(caller, pool, model, table).await.map(drop)
+            }
+            "put_process_configuration" => {
+                let said = ProcessChange { activity_table: Some(table), ..ProcessChange::default() };
+                engine.put_process_configuration(caller, pool, model, said).await.map(drop)
+            }
+            "delete_process_configuration" => {
+                engine.delete_process_configuration(caller, pool, model, self.process).await
+            }
+            "reload_data_model" => {
+                engine.reload_data_model(caller, pool, model, ModelReload::Complete).await.map(drop)
+            }
+            "cancel_execution of a reload" => {
+                let admin = &self.house.admin;
+                let load = engine.reload_data_model(admin, pool, model, ModelReload::Complete).await.unwrap();
+                engine.cancel_execution(caller, load.execution_id).await.map(drop)
+            }
+            "model_load_history" => engine.model_load_history(caller, pool, model).await.map(drop),
+            "last_model_load" => engine.last_model_load(caller, pool, model).await.map(drop),
+            "name_mappings" => engine.name_mappings(caller, pool, model).await.map(drop),
+            "model_to_map" => engine.model_to_map(caller, pool, model).await.map(drop),
+            "add_name_mappings" => engine.add_name_mappings(caller, pool, model, Vec::new()).await,
+            "delete_name_mappings" => engine.delete_name_mappings(caller, pool, model).await,
+            other if other.contains("push") || other.contains("upload") => {
+                self.attempt_to_push(other, caller).await
+            }
             other => self.attempt_to_administer(other, caller).await,
+        }
+    }
+
+    async fn attempt_to_push(&self, use_case: &str, caller: &Caller) -> Result<()> {
+        let (house, engine, pool) = (&self.house, &self.house.engine, self.house.pool);
+        let push = engine.create_push_job(&house.admin, pool, empty_push("T")).await.unwrap().push.id;
+        match use_case {
+            "create_push_job" => engine.create_push_job(caller, pool, empty_push("T")).await.map(drop),
+            "create_push_job with SQL" => {
+                let query = Some("SELECT 1".to_owned());
+                let settings = PushSettings { post_execution_query: query, ..empty_push("T") };
+                engine.create_push_job(caller, pool, settings).await.map(drop)
+            }
+            "push_jobs" => engine.push_jobs(caller, pool).await.map(drop),
+            "push_job" => engine.push_job(caller, pool, push).await.map(drop),
+            "begin_push_chunk" => {
+                engine.begin_push_chunk(caller, pool, push, ChunkKind::Upsert).await.map(drop)
+            }
+            "push_chunks" => engine.push_chunks(caller, pool, push).await.map(drop),
+            "execute_push_job" => engine.execute_push_job(caller, pool, push, None).await.map(drop),
+            "delete_push_job" => engine.delete_push_job(caller, pool, push).await,
+            "begin_upload" => engine.begin_upload(caller, pool, empty_push("T"), upload()).await.map(drop),
+            "uploads" => engine.uploads(caller, pool, None).await.map(drop),
+            other => panic!("no attempt is written for {other}"),
         }
     }
 
@@ -252,7 +450,7 @@ impl Things {
                 let key = engine.create_key(&self.house.admin, owner, name("n")).await.unwrap().key.id;
                 engine.delete_key(caller, key).await
             }
-            other => panic!("no attempt is written for {other}"),
+            other => super::contents::attempt(&self.house, (self.job, self.spare), other, caller).await,
         }
     }
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{Event, EventSink, Loss, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::export::{ExportChunk, ExportRequest, Exported};
 use forebay_core::id::{DataJobId, DataPoolId};
 use forebay_core::name::Identifier;
 use forebay_core::plane::{Damage, DataPlane, Workers};
@@ -52,6 +53,8 @@ pub(super) struct FakePlane {
     removed: Mutex<Vec<DataPoolId>>,
     refuses_to_remove: AtomicBool,
     pub(super) damages: Mutex<Vec<Damage>>,
+    /// What sources offer.
+    pub(super) offers: Mutex<Vec<SourceTable>>,
     /// Where copies of pools are made.
     copies: tempfile::TempDir,
 }
@@ -70,6 +73,7 @@ impl Default for FakePlane {
             removed: Mutex::default(),
             refuses_to_remove: AtomicBool::new(false),
             damages: Mutex::default(),
+            offers: Mutex::default(),
             copies: tempfile::tempdir().unwrap(),
         }
     }
@@ -87,6 +91,16 @@ impl FakePlane {
     /// Where the engine's backups are.
     pub(super) fn backup_dir(&self) -> PathBuf {
         self.copies.path().join("backups")
+    }
+
+    /// Where what is pushed waits.
+    pub(super) fn pools_dir(&self) -> PathBuf {
+        self.copies.path().join("pools")
+    }
+
+    /// Where the engine keeps the files of exports.
+    pub(super) fn exports_dir(&self) -> PathBuf {
+        self.copies.path().join("exports")
     }
 
     /// Lets that many runs through the gate.
@@ -190,6 +204,32 @@ impl DataPlane for FakePlane {
         Ok(Rows { schema: Schema::empty().into(), batches: Vec::new(), truncated: false })
     }
 
+    /// Does as the first query says: fails, waits for the gate, or writes a file for each word.
+    async fn export(
+        &self,
+        _: DataPoolId,
+        request: ExportRequest,
+        _: &Stop,
+    ) -> Result<Option<Exported>, WarehouseError> {
+        let told = request.queries[0].as_str();
+        if let Some(message) = told.strip_prefix("fail ") {
+            return Err(WarehouseError::new(WarehouseErrorKind::Invalid, message));
+        }
+        let Some(files) = request.files else { return Ok(None) };
+        if told.starts_with("wait") {
+            self.begun.send_modify(|begun| *begun += 1);
+            self.gate.acquire().await.unwrap().forget();
+        }
+        let folder = self.copies.path().join(format!("export {}", request.id));
+        std::fs::create_dir(&folder).unwrap();
+        let mut chunks = Vec::new();
+        for (number, word) in told.split(' ').enumerate() {
+            std::fs::write(folder.join(files.format.file_name(number)), word).unwrap();
+            chunks.push(ExportChunk { rows: 1, bytes: word.len() as u64 });
+        }
+        Ok(Some(Exported { folder, chunks }))
+    }
+
     async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError> {
         let name = Identifier::parse("name", "orders").unwrap();
         let table = WarehouseTable { schema: global_schema(pool), name };
@@ -216,7 +256,7 @@ impl DataPlane for FakePlane {
     }
 
     async fn discover(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
-        Ok(Vec::new())
+        Ok(self.offers.lock().unwrap().clone())
     }
 
     async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {

@@ -7,7 +7,7 @@ use forebay_core::spec::{ExecutionSpec, ExtractionSpec, ModelLoadSpec, Work};
 
 use super::deletions::parameter;
 use super::house::{House, full, is_invalid, model_table, name, postgres, table};
-use crate::{Selection, StartExecution, TaskSelection};
+use crate::{NewDataModel, Selection, StartExecution, TaskSelection};
 
 /// Runs what is queued and gives the last spec that ran.
 async fn ran(house: &House, job: &DataJob) -> ExecutionSpec {
@@ -38,8 +38,9 @@ async fn whole_job(house: &House) -> (DataJob, [Task; 3], [TableExtraction; 2], 
     let transformation = house.task(&job, "Transform", script).await;
     let shown = vec![model_table("orders", Some(house.connection)), model_table("items", None)];
     let ids = [shown[0].id, shown[1].id];
-    let model = engine.create_data_model(admin, pool, name("Sales"), shown, vec![]).await.unwrap();
-    let load = ModelLoad { data_model_id: model.id, tables: TableChoice::All };
+    let model =
+        engine.create_data_model(admin, pool, NewDataModel::of(name("Sales"), shown, vec![])).await.unwrap();
+    let load = ModelLoad { data_model_id: model.model.id, tables: TableChoice::All };
     let load = engine.create_model_load(admin, pool, job.id, load).await.unwrap();
     (job, [extraction, transformation, load], tables, ids)
 }

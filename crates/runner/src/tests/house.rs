@@ -17,13 +17,16 @@ use forebay_core::parameter::{ParameterOrigin, ParameterType};
 use forebay_core::pool::connection_schema;
 use forebay_core::retry::RetryPolicy;
 use forebay_core::secret::Secret;
-use forebay_core::source::{Source, SourceError};
-use forebay_core::spec::{ExecutionSpec, ExtractionSpec, NamedSchema, ParameterSpec, TaskSpec, Work};
+use forebay_core::source::{PushedFiles, Source, SourceError};
+use forebay_core::spec::{
+    DataPushSpec, ExecutionSpec, ExtractionSpec, NamedSchema, ParameterSpec, TaskSpec, Work,
+};
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_core::warehouse::WarehouseTable;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
+use super::push::FakePush;
 use super::source::FakeSource;
 use super::warehouse::{FakeWarehouse, Table};
 
@@ -180,6 +183,8 @@ pub(super) struct House {
     pub(super) connection: DataConnectionId,
     pub(super) source: FakeSource,
     pub(super) warehouse: FakeWarehouse,
+    /// What a push of the house has sent.
+    pub(super) pushed: FakePush,
     pub(super) parallel: usize,
     pub(super) algorithm: HashAlgorithm,
     /// Nothing is tried again unless a test says so.
@@ -199,6 +204,7 @@ impl House {
             connection: DataConnectionId::random(),
             source: FakeSource::default(),
             warehouse: FakeWarehouse::default(),
+            pushed: FakePush::default(),
             parallel: 1,
             algorithm: HashAlgorithm::Sha256,
             retry: RetryPolicy { attempts: 1, first_pause_seconds: 0, longest_pause_seconds: 0 },
@@ -307,6 +313,11 @@ impl House {
         let open = move |_: &ConnectionConfig, _: usize| -> Result<Box<dyn Source>, SourceError> {
             Ok(Box::new(source.clone()))
         };
+        let pushed = self.pushed.clone();
+        let open_push = move |_: &DataPushSpec| -> Result<Box<dyn PushedFiles>, SourceError> {
+            Ok(Box::new(pushed.clone()))
+        };
+        let open = (open, open_push);
         let claim = Claim { job: spec.job_id, number: 1 };
         // Boxed, since whoever runs jobs needs a future that can move between threads.
         let run: BoxFuture<'_, Outcome> =

@@ -2,7 +2,7 @@
 
 use forebay_core::event::Outcome;
 use forebay_core::execution::{ExtractionMode, Status};
-use forebay_core::id::{DataModelId, ModelTableId};
+use forebay_core::id::{DataModelId, ForeignKeyId, ModelTableId};
 use forebay_core::model::{ForeignKey, ModelTable};
 use forebay_core::pool::{connection_schema, global_schema};
 use forebay_core::spec::{ModelLoadSpec, TaskSpec, Work};
@@ -28,6 +28,7 @@ fn model(house: &House) -> ModelLoadSpec {
         primary_key: Vec::new(),
     };
     let key = ForeignKey {
+        id: ForeignKeyId::random(),
         source: customers.id,
         target: orders.id,
         columns: vec![(identifier("id"), identifier("customer"))],
@@ -68,10 +69,14 @@ async fn a_partial_load_keeps_the_other_tables() {
     let house = House::new();
     let mut spec = model(&house);
     spec.only = Some(vec![spec.tables[1].id]);
+    // What was never published cannot be kept.
+    let told = house.run(ExtractionMode::Full, vec![load(&house, &spec)]).await;
+    let ends: Vec<Status> = told.events.steps().into_iter().map(|step| step.1).collect();
+    assert_eq!(ends, [Status::Success, Status::Success]);
     let told = house.run(ExtractionMode::Full, vec![load(&house, &spec)]).await;
     assert_eq!(told.outcome, Outcome::Succeeded);
     let refreshed: Vec<Refresh> =
-        house.warehouse.published()[0].tables.iter().map(|table| table.refresh).collect();
+        house.warehouse.published()[1].tables.iter().map(|table| table.refresh).collect();
     assert_eq!(refreshed, [Refresh::Keep, Refresh::Anew]);
     let ends: Vec<Status> = told.events.steps().into_iter().map(|step| step.1).collect();
     assert_eq!(ends, [Status::Skipped, Status::Success]);

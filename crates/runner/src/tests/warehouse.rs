@@ -14,19 +14,23 @@ use forebay_core::name::Identifier;
 use forebay_core::source::Checkpoint;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
-    CHANGE_DATE_COLUMN, LoadReport, LoadSpec, PoolTable, Publication, PublicationReport, Query, Rows,
-    TableLoad, Transaction, Warehouse, WarehouseError, WarehouseErrorKind, WarehouseTable, WriteMode,
+    CHANGE_DATE_COLUMN, LoadReport, LoadSpec, PoolColumn, PoolTable, Publication, PublicationReport,
+    PublishedTable, Query, Refresh, Rows, TableLoad, Transaction, Warehouse, WarehouseError,
+    WarehouseErrorKind, WarehouseTable, WriteMode,
 };
 use tokio::sync::Notify;
 
 use super::house::{batch, identifier};
+use super::patches::apply;
 
-type Row = Vec<Option<String>>;
+pub(super) type Row = Vec<Option<String>>;
 
 /// A table as it is now; the last column is the change date.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Table {
     pub(super) columns: Vec<String>,
+    /// As the real warehouse writes them, of tables that were pushed.
+    pub(super) types: Vec<String>,
     pub(super) rows: Vec<Row>,
     pub(super) checkpoint: Option<Checkpoint>,
 }
@@ -56,6 +60,9 @@ pub(super) enum Trouble {
 #[derive(Clone, Default)]
 pub(super) struct FakeWarehouse(Arc<State>);
 
+/// What each job did to each table.
+type Patched = HashMap<(DataJobId, (String, String)), LoadReport>;
+
 #[derive(Default)]
 struct State {
     tables: Mutex<BTreeMap<(String, String), Table>>,
@@ -68,6 +75,7 @@ struct State {
     warnings: Mutex<Vec<String>>,
     trouble: Mutex<Option<Trouble>>,
     claims: Mutex<HashMap<DataJobId, u64>>,
+    patched: Mutex<Patched>,
     hanging: Notify,
 }
 
@@ -213,6 +221,22 @@ impl Warehouse for FakeWarehouse {
         Ok(Rows { schema: batch.schema(), batches: vec![batch], truncated: false })
     }
 
+    async fn columns(&self, table: &WarehouseTable) -> Result<Option<Vec<PoolColumn>>, WarehouseError> {
+        let Some(table) = self.table(table) else { return Ok(None) };
+        let types = table.types.iter().map(String::as_str).chain(std::iter::repeat("UNKNOWN"));
+        let column =
+            |(name, kind): (&String, &str)| PoolColumn { name: identifier(name), type_name: kind.to_owned() };
+        Ok(Some(table.columns.iter().zip(types).map(column).collect()))
+    }
+
+    async fn patched(
+        &self,
+        job: DataJobId,
+        table: &WarehouseTable,
+    ) -> Result<Option<LoadReport>, WarehouseError> {
+        Ok(self.0.patched.lock().unwrap().get(&(job, place(table))).cloned())
+    }
+
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
         Ok(Vec::new())
     }
@@ -221,8 +245,15 @@ impl Warehouse for FakeWarehouse {
         self.meet("publish", stop).await?;
         self.fence(model.claim)?;
         let rows = (1..).take(model.tables.len()).collect();
-        self.0.published.lock().unwrap().push(model);
-        Ok(PublicationReport { rows, warnings: self.0.warnings.lock().unwrap().clone() })
+        let mut published = self.0.published.lock().unwrap();
+        let had = |id| {
+            let of_model = published.iter().filter(|before| before.model == model.model);
+            of_model.flat_map(|before| &before.tables).any(|table| table.id == id)
+        };
+        let became = |table: &PublishedTable| if had(table.id) { table.refresh } else { Refresh::Anew };
+        let refreshed = model.tables.iter().map(became).collect();
+        published.push(model);
+        Ok(PublicationReport { rows, refreshed, warnings: self.0.warnings.lock().unwrap().clone() })
     }
 }
 
@@ -289,11 +320,21 @@ impl TableLoad for FakeLoad {
         columns.push(CHANGE_DATE_COLUMN.to_owned());
         let mut tables = self.warehouse.0.tables.lock().unwrap();
         let kept = tables.get(&place(&self.load.table)).cloned();
+        if let WriteMode::Patch(patch) = &self.load.mode {
+            if patch.removal.is_some() && patch.key.is_none() {
+                return Err(error(WarehouseErrorKind::Invalid, "rows are removed by key, and there is none"));
+            }
+            let (table, report) = apply(kept, patch, &self.load.columns, self.staged);
+            tables.insert(place(&self.load.table), table);
+            let patched = (self.load.claim.job, place(&self.load.table));
+            self.warehouse.0.patched.lock().unwrap().insert(patched, report.clone());
+            return Ok(report);
+        }
         let before = kept.as_ref().map_or(0, |table| table.rows.len());
         let mut table = match (&self.load.mode, kept) {
             (WriteMode::Replace, _) | (_, None) => Table { columns, ..Table::default() },
-            (WriteMode::Append | WriteMode::Merge { .. }, Some(kept)) if kept.columns == columns => kept,
-            (WriteMode::Append | WriteMode::Merge { .. }, Some(_)) => {
+            (_, Some(kept)) if kept.columns == columns => kept,
+            (_, Some(_)) => {
                 let text = "the columns differ; run the job once with mode=FULL";
                 return Err(error(WarehouseErrorKind::Drift, text));
             }

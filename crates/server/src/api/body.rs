@@ -7,11 +7,14 @@ use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::BODY_LIMIT;
 use super::problem::Problem;
+use super::{BODY_LIMIT, LARGE_BODY_LIMIT};
 
 /// A JSON body. Clients of the contract send it with and without a content type.
 pub(crate) struct Body<T>(pub(crate) T);
+
+/// A JSON body that may be larger than others.
+pub(crate) struct LargeBody<T>(pub(crate) T);
 
 /// A JSON body that may be missing or null.
 pub(crate) struct OptionalBody<T>(pub(crate) T);
@@ -23,11 +26,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let bytes = bytes(request).await?;
-        if bytes.trim_ascii().is_empty() {
-            return Err(Error::invalid("body", "is missing; send JSON").into());
-        }
-        Ok(Self(parse(&bytes)?))
+        Ok(Self(parse_needed(&bytes(request, BODY_LIMIT).await?)?))
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static, S: Send + Sync> FromRequest<S> for LargeBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let bytes = bytes(request, LARGE_BODY_LIMIT).await?;
+        // Much of it takes a while to read.
+        let parsing = tokio::task::spawn_blocking(move || parse_needed(&bytes));
+        Ok(Self(parsing.await.map_err(Error::internal)??))
     }
 }
 
@@ -35,7 +45,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalB
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let bytes = bytes(request).await?;
+        let bytes = bytes(request, BODY_LIMIT).await?;
         if bytes.trim_ascii().is_empty() {
             return Ok(Self(T::default()));
         }
@@ -47,7 +57,7 @@ impl<S: Send + Sync> FromRequest<S> for Text {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let bytes = bytes(request).await?;
+        let bytes = bytes(request, BODY_LIMIT).await?;
         let text = String::from_utf8(bytes);
         Ok(Self(text.map_err(|_| Error::invalid("body", "must be UTF-8 text"))?))
     }
@@ -55,24 +65,31 @@ impl<S: Send + Sync> FromRequest<S> for Text {
 
 /// The whole body. What is too large is read on for a while and thrown away: a client that is still
 /// writing when the connection is closed does not see the answer.
-async fn bytes(request: Request) -> Result<Vec<u8>, Problem> {
-    const PATIENCE: usize = 4 * BODY_LIMIT;
+pub(super) async fn bytes(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    let patience = limit.saturating_mul(4);
     let mut chunks = request.into_body().into_data_stream();
     let mut bytes = Vec::new();
     let mut seen: usize = 0;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| Error::invalid("body", "broke off before its end"))?;
         seen = seen.saturating_add(chunk.len());
-        if seen <= BODY_LIMIT {
+        if seen <= limit {
             bytes.extend_from_slice(&chunk);
         } else {
             bytes = Vec::new();
         }
-        if seen > PATIENCE {
+        if seen > patience {
             break;
         }
     }
-    if seen > BODY_LIMIT { Err(Problem::BodyTooLarge { limit: BODY_LIMIT }) } else { Ok(bytes) }
+    if seen > limit { Err(Problem::BodyTooLarge { limit }) } else { Ok(bytes) }
+}
+
+fn parse_needed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    match bytes.trim_ascii().is_empty() {
+        true => Err(Error::invalid("body", "is missing; send JSON")),
+        false => parse(bytes),
+    }
 }
 
 /// Reads JSON. The parser refuses what is nested more than 128 levels deep.

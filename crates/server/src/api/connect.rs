@@ -4,6 +4,7 @@ mod team;
 mod user;
 
 use axum::Json;
+use axum::http::StatusCode;
 use forebay_core::access::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +14,7 @@ pub(crate) use self::user::UserTransport;
 use super::auth::Auth;
 
 /// The team's name and domain: one server is one team.
-const TEAM: &str = "forebay";
+pub(crate) const TEAM: &str = "forebay";
 const TAG: &str = "Connect";
 
 /// What somebody may do in a service.
@@ -46,6 +47,13 @@ pub(crate) async fn service_permissions(Auth(caller): Auth) -> Json<Vec<UserServ
 #[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = TeamTransport)))]
 pub(crate) async fn team(Auth(_): Auth) -> Json<TeamTransport> {
     Json(TeamTransport::new())
+}
+
+/// The cover page that a command line would put before what it writes: there is none, and it takes only this answer
+/// for that.
+#[utoipa::path(get, path = "", tag = TAG, responses((status = 403, description = "There is none.")))]
+pub(crate) async fn cover_page(Auth(_): Auth) -> StatusCode {
+    StatusCode::FORBIDDEN
 }
 
 /// The team, by the path with which a command line finds out what kind of key it has.

@@ -16,12 +16,12 @@ use forebay_engine::Engine;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use self::request::{ConnectionRequest, ConnectionType};
+pub(crate) use self::request::{ConfigurationRequest, ConnectionRequest, ConnectionType, Unsaid};
 use super::auth::Auth;
 use super::body::Body;
 use super::path::Path;
 use super::problem::Reply;
-use super::words::{AnonymizationAlgorithm, SslMode};
+use super::words::{AnonymizationAlgorithm, CredentialsState, SslMode};
 
 const TAG: &str = "Data connections";
 
@@ -37,6 +37,8 @@ pub(crate) struct ConnectionView {
     #[serde(rename = "type")]
     kind: ConnectionType,
     configuration: ConfigurationView,
+    /// Whether it has its password. Without it, it cannot be used.
+    credentials: CredentialsState,
     anonymization_algorithm: AnonymizationAlgorithm,
     /// Where its tables land in the pool.
     schema_name: String,
@@ -101,6 +103,7 @@ impl From<&DataConnection> for ConnectionView {
             name: connection.name.to_string(),
             kind: ConnectionType::from(&connection.config),
             configuration: ConfigurationView::from(&connection.config),
+            credentials: connection.credentials.into(),
             anonymization_algorithm: connection.pseudonymisation.algorithm.into(),
             schema_name: connection_schema(connection.pool_id, connection.id).to_string(),
             created_at: connection.created_at,
@@ -129,7 +132,8 @@ pub(crate) async fn create_data_connection(
     Path(pool): Path<DataPoolId>,
     Body(body): Body<ConnectionRequest>,
 ) -> Reply<(StatusCode, Json<ConnectionView>)> {
-    let connection = engine.create_data_connection(&caller, pool, body.into_new(None)?).await?;
+    let connection =
+        engine.create_data_connection(&caller, pool, body.into_new(None, Unsaid::NoneOrRefused)?).await?;
     Ok((StatusCode::CREATED, Json(ConnectionView::from(&connection))))
 }
 
@@ -155,7 +159,7 @@ pub(crate) async fn update_data_connection(
     Body(body): Body<ConnectionRequest>,
 ) -> Reply<Json<ConnectionView>> {
     let kept = engine.data_connection(&caller, pool, id).await?;
-    let new = body.into_new(Some(&kept))?;
+    let new = body.into_new(Some(&kept), Unsaid::NoneOrRefused)?;
     Ok(Json(ConnectionView::from(&engine.update_data_connection(&caller, pool, id, new).await?)))
 }
 

@@ -4,11 +4,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use forebay_core::connection::DataConnection;
+use forebay_core::access::Caller;
+use forebay_core::connection::{Credentials, DataConnection};
 use forebay_core::error::{Error, Result};
+use forebay_core::extraction::SourceTableName;
 use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::pool::connection_schema;
-use forebay_core::source::SourceTable;
 use forebay_engine::Engine;
 use serde::Serialize;
 use serde_json::Value;
@@ -31,7 +32,7 @@ pub(crate) struct DataSourceTransport {
     name: String,
     #[schema(value_type = Uuid)]
     pool_id: DataPoolId,
-    /// POSTGRESQL, SQLITE or FILES.
+    /// POSTGRESQL, MYSQL, SQLITE or FILES.
     #[serde(rename = "type")]
     kind: &'static str,
     metadata: Option<String>,
@@ -72,7 +73,7 @@ impl From<&DataConnection> for DataSourceTransport {
             kind: connection.config.type_name(),
             metadata: None,
             uplink_id: None,
-            connected: true,
+            connected: connection.credentials == Credentials::Given,
             locked: false,
             uplink_name: None,
             signature: None,
@@ -94,7 +95,7 @@ impl From<&DataConnection> for DataSourceTransport {
             normalized_name: connection.name.to_string(),
             imported: false,
             parameter_name: connection.name.to_string(),
-            configured: true,
+            configured: connection.credentials == Credentials::Given,
         }
     }
 }
@@ -155,12 +156,12 @@ pub(crate) struct DataSourceTable {
 }
 
 impl DataSourceTable {
-    fn new(connection: DataConnectionId, found: &SourceTable) -> Self {
+    fn new(connection: DataConnectionId, table: &SourceTableName) -> Self {
         Self {
             data_source_id: connection,
-            name: found.table.name.to_string(),
+            name: table.name.to_string(),
             alias: None,
-            schema: found.table.schema.as_ref().map(ToString::to_string),
+            schema: table.schema.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -169,7 +170,8 @@ impl DataSourceTable {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub(crate) struct Search {
-    /// A part of the name, in any case; `%` stands for any text. All tables when missing.
+    /// A part of the name, in any case; `%` stands for any text. All tables when missing. Clients also say
+    /// which extraction is to have the table, as `extractionId`; that makes no difference.
     search_string: Option<String>,
 }
 
@@ -179,7 +181,7 @@ impl FromQuery for Search {
     }
 }
 
-/// Searches the tables that a source offers.
+/// Searches the tables that a source offers. What it says is used again for ten seconds.
 #[utoipa::path(
     get, path = "", tag = TAG, params(Search), responses((status = 200, body = DataSourceAvailableTables))
 )]
@@ -189,62 +191,28 @@ pub(crate) async fn search_tables(
     Path((pool, id)): Path<(DataPoolId, DataConnectionId)>,
     Query(search): Query<Search>,
 ) -> Reply<Json<DataSourceAvailableTables>> {
-    let (found, refusal) = match engine.discover(&caller, pool, id).await {
+    Ok(Json(found(&engine, &caller, pool, id, &search).await?))
+}
+
+/// What a search answers with.
+pub(crate) async fn found(
+    engine: &Engine,
+    caller: &Caller,
+    pool: DataPoolId,
+    id: DataConnectionId,
+    search: &Search,
+) -> Result<DataSourceAvailableTables> {
+    let like = search.search_string.as_deref().unwrap_or_default();
+    let (found, refusal) = match engine.search_tables(caller, pool, id, like).await {
         Ok(tables) => (tables, None),
         // That the source refuses is the answer, not a failure of the request.
         Err(Error::Refused { message }) => (Vec::new(), Some(message)),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
-    let pattern = search.search_string.unwrap_or_default();
-    let wanted = found.iter().filter(|table| matches(&pattern, table.table.name.as_str()));
-    Ok(Json(DataSourceAvailableTables {
-        available_tables: wanted.map(|table| DataSourceTable::new(id, table)).collect(),
+    Ok(DataSourceAvailableTables {
+        available_tables: found.iter().map(|table| DataSourceTable::new(id, table)).collect(),
         lookup_successful: refusal.is_none(),
         message: refusal,
         translated_connector_message: None,
-    }))
-}
-
-/// Case-insensitive; `%` stands for any text. Without it the text may be anywhere in the name.
-fn matches(pattern: &str, name: &str) -> bool {
-    let name = name.to_lowercase();
-    let pattern = pattern.to_lowercase();
-    if !pattern.contains('%') {
-        return name.contains(&pattern);
-    }
-    let mut parts = pattern.split('%');
-    let mut rest = match name.strip_prefix(parts.next().unwrap_or_default()) {
-        Some(rest) => rest,
-        None => return false,
-    };
-    let mut parts = parts.peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(place) => rest = &rest[place + part.len()..],
-            None => return false,
-        }
-    }
-    rest.is_empty()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn a_percent_sign_stands_for_any_text() {
-        let check = |pattern: &str, name: &str, expected: bool| {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
-        };
-        check("", "EKKO", true);
-        check("ekk", "EKKO", true);
-        check("KKO", "EKKO", true);
-        check("E%O", "EKKO", true);
-        check("E%K", "EKKO", false);
-        check("%KK%", "EKKO", true);
-        check("KK%", "EKKO", false);
-    }
+    })
 }

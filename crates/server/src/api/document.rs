@@ -10,8 +10,8 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    Components, Content, Info, License, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required, Response,
-    ResponseBuilder, path::Operation,
+    Components, Content, Deprecated, Info, License, OpenApi, OpenApiBuilder, PathItem, Ref, RefOr, Required,
+    Response, ResponseBuilder, path::Operation,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::UtoipaMethodRouter;
@@ -43,6 +43,12 @@ pub(crate) enum Needs {
     Execute,
     /// View or execute, on the data pool.
     Watch,
+    /// Data push or edit, on the data pool.
+    DataPush,
+    /// Continuous data push or edit, on the data pool.
+    ContinuousDataPush,
+    /// View or use all data models, on the data pool.
+    Export,
     /// Metrics, on the service.
     Metrics,
     /// The administrator's role.
@@ -60,6 +66,9 @@ impl Needs {
             Self::Manage => "manage",
             Self::Execute => "execute",
             Self::Watch => "watch",
+            Self::DataPush => "data-push",
+            Self::ContinuousDataPush => "continuous-data-push",
+            Self::Export => "export",
             Self::Metrics => "metrics",
             Self::Administrator => "administrator",
         }
@@ -97,10 +106,27 @@ pub(crate) fn at(
         | Needs::Manage
         | Needs::Execute
         | Needs::Watch
+        | Needs::Export
+        | Needs::DataPush
+        | Needs::ContinuousDataPush
         | Needs::Metrics
         | Needs::Administrator => handlers.layer(from_fn(auth::required)),
     };
     (schemas, placed, handlers)
+}
+
+/// Places handlers at a second path, which older clients use.
+pub(crate) fn alias(
+    path: &str,
+    needs: Needs,
+    (schemas, mut paths, handlers): UtoipaMethodRouter<Engine>,
+) -> UtoipaMethodRouter<Engine> {
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        // Each operation of the document has a name of its own.
+        operation.operation_id = operation.operation_id.take().map(|id| format!("{id}_alias"));
+        operation.deprecated = Some(Deprecated::True);
+    }
+    at(path, needs, (schemas, paths, handlers))
 }
 
 /// The names in braces.
@@ -118,18 +144,27 @@ fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {
         "variableId" => "The parameter.",
         "executionId" => "The execution.",
         "dataModelId" => "The data model.",
+        "modelTableId" => "The table of the data model.",
+        "foreignKeyId" => "The relation of the data model.",
+        "processConfigurationId" => "The process configuration of the data model.",
+        "exportId" => "The data export.",
+        "chunkId" => "The number of the file, from 0 on.",
         "scheduleId" => "The schedule.",
         "keyId" => "The key.",
         "userId" => "The user.",
         "applicationId" => "The application.",
         "clientId" => "The OAuth client.",
+        "type" => "The connection's type, as it is written in the connection.",
+        "replicationId" => "The replication.",
+        "pushJobId" => "The data push.",
         "secretId" => "The secret of the client.",
         "consentId" => "What was allowed.",
         "signingKeyId" => "The key.",
         _ => "An id.",
     };
     // Some clients have names.
-    let format = (name != "clientId").then_some(SchemaFormat::KnownFormat(KnownFormat::Uuid));
+    let format = (!["chunkId", "clientId", "type"].contains(&name))
+        .then_some(SchemaFormat::KnownFormat(KnownFormat::Uuid));
     let schema = ObjectBuilder::new().schema_type(Type::String).format(format);
     ParameterBuilder::new()
         .name(name)
@@ -154,7 +189,8 @@ pub(crate) fn outline() -> OpenApi {
          without a slash at the end. Every operation names what its caller needs in x-forebay-permission: \
          public, authenticated, administrator, metrics (granted for all pools), oauth (what OAuth says for the \
          endpoint), or a permission on the data pool: view, edit (with view), \
-         manage, watch (view or execute), execute (view and manage, or execute)."
+         manage, watch (view or execute), execute (view and manage, or execute), data-push (data push, or edit), \
+         continuous-data-push (continuous data push, or edit)."
             .to_owned(),
     );
     info.license = Some(License::new("Apache-2.0"));
@@ -170,7 +206,14 @@ pub(crate) fn outline() -> OpenApi {
         ("Executions", "Start, watch and cancel runs of a job."),
         ("Logs", "What executions did, as the wire contract tells it."),
         ("Tables", "The tables of a pool, and SQL on them."),
+        ("Data push", "Files that a client sends to a table."),
+        ("Stream upload", "Files that a client sends to a table again and again."),
         ("Data models", "Tables published together, and which jobs load them."),
+        (
+            "Data exports",
+            "PQL on published data models, answered as files; docs/pql.md says what there is of it.",
+        ),
+        ("Replication", "Calls for what Forebay does not do: lists are empty, and the rest is refused."),
         ("Access", "Keys, users, applications and grants."),
         ("OAuth", "Access tokens: the endpoints of OAuth 2.0, and what administrators set up for them."),
         ("Server", "The server itself."),
@@ -242,7 +285,7 @@ fn add_errors(components: &mut Components) {
 /// The name of a family's error, as schema and as response.
 fn error_name(family: Family) -> &'static str {
     match family {
-        Family::Contract => "ContractError",
+        Family::Contract | Family::Stream => "ContractError",
         Family::Own => "ProblemDetails",
     }
 }
@@ -278,7 +321,7 @@ fn add_responses(operation: &mut Operation, family: Family, has_variables: bool)
     statuses.push("default");
     for status in statuses {
         let name = match (family, status) {
-            (Family::Contract, "401") => UNAUTHORIZED,
+            (Family::Contract | Family::Stream, "401") => UNAUTHORIZED,
             _ => error_name(family),
         };
         let error: RefOr<Response> = RefOr::Ref(Ref::from_response_name(name));

@@ -11,7 +11,7 @@ use forebay_engine::Engine;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use self::events::{__path_execution_events, execution_events};
+pub(crate) use self::events::{__path_execution_events, execution_events, follow};
 pub(crate) use self::start::{
     __path_start_configured_execution, __path_start_execution, __path_start_execution_v1,
     start_configured_execution, start_execution, start_execution_v1,

@@ -48,7 +48,7 @@ pub(crate) struct JobTransport {
 }
 
 impl JobTransport {
-    fn new(job: &DataJob, latest: Option<&Execution>) -> Self {
+    pub(crate) fn new(job: &DataJob, latest: Option<&Execution>) -> Self {
         let live = latest.filter(|execution| !execution.status.is_finished());
         Self {
             id: job.id,

@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use forebay_core::Timestamp;
 use forebay_core::error::{Error, Result};
-use forebay_core::id::{DataConnectionId, DataModelId, DataPoolId, ModelTableId};
+use forebay_core::id::{DataConnectionId, DataModelId, DataPoolId, ForeignKeyId, ModelTableId};
 use forebay_core::model::{DataModel, ForeignKey, ModelTable};
 use forebay_core::name::{Identifier, Name};
-use forebay_engine::Engine;
+use forebay_engine::{Engine, NewDataModel};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,6 +56,8 @@ pub(crate) struct ModelTableView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ForeignKeyView {
+    #[schema(value_type = Uuid)]
+    id: ForeignKeyId,
     /// The table on the 1 side.
     #[schema(value_type = Uuid)]
     source_table_id: ModelTableId,
@@ -105,6 +107,7 @@ impl From<&ForeignKey> for ForeignKeyView {
             target: target.to_string(),
         };
         Self {
+            id: key.id,
             source_table_id: key.source,
             target_table_id: key.target,
             columns: key.columns.iter().map(pair).collect(),
@@ -178,6 +181,7 @@ impl ForeignKeyRequest {
             ));
         }
         Ok(ForeignKey {
+            id: ForeignKeyId::random(),
             source: named("foreignKeys.source", self.source.as_ref())?,
             target: named("foreignKeys.target", self.target.as_ref())?,
             columns,
@@ -203,7 +207,9 @@ pub(crate) async fn data_models(
     Auth(caller): Auth,
     Path(pool): Path<DataPoolId>,
 ) -> Reply<Json<Vec<ModelView>>> {
-    Ok(Json(engine.data_models(&caller, pool).await?.iter().map(ModelView::from).collect()))
+    Ok(Json(
+        engine.data_models(&caller, pool).await?.iter().map(|seen| ModelView::from(&seen.model)).collect(),
+    ))
 }
 
 /// Makes a data model.
@@ -217,8 +223,9 @@ pub(crate) async fn create_data_model(
     Body(body): Body<ModelRequest>,
 ) -> Reply<(StatusCode, Json<ModelView>)> {
     let (name, tables, foreign_keys) = body.into_parts()?;
-    let model = engine.create_data_model(&caller, pool, name, tables, foreign_keys).await?;
-    Ok((StatusCode::CREATED, Json(ModelView::from(&model))))
+    let new = NewDataModel::of(name, tables, foreign_keys);
+    let made = engine.create_data_model(&caller, pool, new).await?;
+    Ok((StatusCode::CREATED, Json(ModelView::from(&made.model))))
 }
 
 /// A data model.
@@ -228,7 +235,7 @@ pub(crate) async fn data_model(
     Auth(caller): Auth,
     Path((pool, id)): Path<(DataPoolId, DataModelId)>,
 ) -> Reply<Json<ModelView>> {
-    Ok(Json(ModelView::from(&engine.data_model(&caller, pool, id).await?)))
+    Ok(Json(ModelView::from(&engine.data_model(&caller, pool, id).await?.model)))
 }
 
 /// Deletes a data model that no data job loads.

@@ -13,7 +13,7 @@ mod problem;
 pub(crate) mod token;
 mod visit;
 
-pub(crate) use self::visit::Site;
+pub(crate) use self::visit::{Site, Visitor, visit_of};
 
 /// What the document files the endpoints under.
 const TAG: &str = "OAuth";

@@ -5,8 +5,9 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::id::{
-    ApplicationId, ConsentId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, KeyId,
-    OauthSecretId, ParameterId, ScheduleId, SigningKeyId, TableExtractionId, TaskId, UserId,
+    ApplicationId, ConsentId, DataConnectionId, DataExportId, DataJobId, DataModelId, DataPoolId,
+    ExecutionId, ForeignKeyId, KeyId, ModelTableId, OauthSecretId, ParameterId, ProcessConfigurationId,
+    PushJobId, ScheduleId, SigningKeyId, TableExtractionId, TaskId, UserId,
 };
 use forebay_core::oauth::ClientId;
 
@@ -38,6 +39,24 @@ impl Segment for TaskKey {
     }
 }
 
+/// The type of a data connection, as it is written on the wire.
+pub(crate) struct ConnectionTypeName(pub(crate) String);
+
+impl Segment for ConnectionTypeName {
+    fn parse(text: &str) -> Result<Self> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// The number of a file of a data export.
+pub(crate) struct ChunkNumber(pub(crate) usize);
+
+impl Segment for ChunkNumber {
+    fn parse(text: &str) -> Result<Self> {
+        text.parse().map(Self).map_err(|_| Error::not_found(Kind::DataExport, text))
+    }
+}
+
 impl Segment for BackupName {
     fn parse(text: &str) -> Result<Self> {
         Self::parse(text).map_err(|_| Error::not_found(Kind::Backup, text))
@@ -55,8 +74,8 @@ macro_rules! segments {
 }
 
 segments! {
-    ApplicationId ClientId ConsentId DataConnectionId DataJobId DataModelId DataPoolId ExecutionId KeyId
-    OauthSecretId ParameterId ScheduleId SigningKeyId TableExtractionId TaskId UserId
+    ApplicationId ClientId ConsentId DataConnectionId DataExportId DataJobId DataModelId DataPoolId ExecutionId ForeignKeyId
+    KeyId ModelTableId OauthSecretId ParameterId ProcessConfigurationId PushJobId ScheduleId SigningKeyId TableExtractionId TaskId UserId
 }
 
 fn next<'text, T: Segment>(texts: &mut impl Iterator<Item = &'text str>) -> Result<T> {

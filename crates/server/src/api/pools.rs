@@ -85,9 +85,9 @@ impl From<&DataPool> for DataPoolTransport {
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct DataPoolRequest {
     /// 1 to 100 characters; null leaves it.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Null leaves it.
-    description: Option<String>,
+    pub(crate) description: Option<String>,
 }
 
 /// A name that must be there.

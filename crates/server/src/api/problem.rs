@@ -10,9 +10,9 @@ mod body;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use forebay_core::error::{Error, Needed};
+use forebay_core::error::{Error, Needed, RateLimit};
 use forebay_core::oauth::OauthScope;
 
 use self::body::FieldError;
@@ -56,6 +56,7 @@ impl Problem {
             Self::Error(Error::NotFound { .. }) => (404, "GENERAL_NOTFOUND_PATH", "Not found"),
             Self::Error(Error::Invalid { .. }) => (400, "GENERAL_PARAMETER_MISSMATCH", "Invalid request"),
             Self::Error(Error::Refused { .. }) => (400, "GENERAL_REFUSED", "Refused"),
+            Self::Error(Error::TooMany { .. }) => (429, "LIMIT_RATE_EXCEEDED", "Too many requests"),
             Self::Error(Error::Conflict { .. }) => (409, "GENERAL_CONFLICT", "Conflict"),
             Self::Error(Error::ExecutionIsLive { .. }) => (409, "EXECUTION_IS_LIVE", "Already running"),
             Self::Error(Error::Unauthenticated) | Self::MalformedCredentials => {
@@ -63,6 +64,7 @@ impl Problem {
             }
             Self::Error(Error::Forbidden(_)) => (403, "ADMIN_ACCESS_ERROR", "No permission"),
             Self::Error(Error::Unavailable { .. }) => (503, "GENERAL_UNAVAILABLE", "Unavailable"),
+            Self::Error(Error::NotSupported { .. }) => (501, "GENERAL_NOT_SUPPORTED", "Not supported"),
             Self::Error(Error::InsufficientStorage { .. }) => {
                 (507, "INSUFFICIENT_STORAGE", "Insufficient storage")
             }
@@ -74,7 +76,12 @@ impl Problem {
         Outline { status, code, title }
     }
 
-    fn detail(&self) -> String {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.outline().status
+    }
+
+    /// What went wrong, and what to do about it.
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Error(error) => error.to_string(),
             Self::MalformedCredentials => {
@@ -94,7 +101,9 @@ impl Problem {
     pub(crate) fn pack(&self, family: Family, request_id: &str) -> Response {
         let Outline { status, code, title } = self.outline();
         let detail = self.detail();
-        if let (Self::Error(error), true) = (self, status.is_server_error()) {
+        // That something is not built is nobody's fault.
+        let is_a_fault = status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
+        if let (Self::Error(error), true) = (self, is_a_fault) {
             let error = error as &dyn std::error::Error;
             tracing::error!(request.id = request_id, error, "a request failed");
         }
@@ -113,13 +122,15 @@ impl Problem {
             | Self::BodyTooLarge { .. } => {}
         }
         let mut response = match (family, self) {
-            (Family::Contract, Self::Error(Error::Unauthenticated)) => {
+            (Family::Contract | Family::Stream, Self::Error(Error::Unauthenticated)) => {
                 (status, Json(Unauthorized { error: "Unauthorized" })).into_response()
             }
-            (Family::Contract, Self::MalformedCredentials) => (status, detail).into_response(),
-            (Family::Contract, _) => {
+            (Family::Contract | Family::Stream, Self::MalformedCredentials) => {
+                (status, detail).into_response()
+            }
+            (Family::Contract | Family::Stream, _) => {
                 // The stream client reads these two and nothing else.
-                let (reference, message) = match status.is_server_error() {
+                let (reference, message) = match status.is_server_error() || family == Family::Stream {
                     true => (Some(request_id.to_owned()), Some(detail.clone())),
                     false => (None, None),
                 };
@@ -162,6 +173,9 @@ impl Problem {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             }
         }
+        if let Self::Error(Error::TooMany { limit, .. }) = self {
+            response.headers_mut().extend(rate_limit_headers(limit));
+        }
         if let Self::MethodNotAllowed { allowed } = self
             && let Ok(allowed) = HeaderValue::from_str(allowed)
         {
@@ -169,6 +183,20 @@ impl Problem {
         }
         response
     }
+}
+
+/// How much a client may still ask for, in headers.
+pub(crate) fn rate_limit_headers(limit: &RateLimit) -> HeaderMap {
+    let RateLimit { limit, remaining, reset_seconds } = *limit;
+    let pairs = [
+        ("x-ratelimit-limit", limit),
+        ("x-ratelimit-remaining", remaining),
+        ("x-ratelimit-reset", reset_seconds),
+    ];
+    pairs
+        .map(|(name, number)| (HeaderName::from_static(name), HeaderValue::from(number)))
+        .into_iter()
+        .collect()
 }
 
 impl IntoResponse for Problem {

@@ -34,6 +34,16 @@ impl Pairs {
         }
     }
 
+    /// A parameter that is true or false, in any case.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        match text {
+            _ if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            _ if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            _ => Err(Error::invalid(name, format!("must be true or false, not `{text}`"))),
+        }
+    }
+
     /// A parameter that is a whole number.
     pub(crate) fn number(&self, name: &str) -> Result<Option<u32>> {
         let Some(text) = self.text(name)? else { return Ok(None) };
@@ -65,7 +75,9 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_may_repeat() {
-        let pairs = pairs("level=A&level=B&name=a%20b+c&empty=&n=7");
+        let pairs = pairs("level=A&level=B&name=a%20b+c&empty=&n=7&yes=True&no=false");
+        assert_eq!((pairs.flag("yes").unwrap(), pairs.flag("no").unwrap()), (Some(true), Some(false)));
+        assert!(pairs.flag("n").unwrap_err().to_string().starts_with("n: must be true or false"));
         assert_eq!(pairs.all("level").collect::<Vec<_>>(), ["A", "B"]);
         assert_eq!(pairs.text("name").unwrap(), Some("a b c"));
         assert_eq!(pairs.text("empty").unwrap(), None);

@@ -46,6 +46,17 @@ pub(crate) struct RetryPolicyRequest {
     longest_pause_seconds: Option<u64>,
 }
 
+impl RetryPolicyRequest {
+    /// What is said, and else what was before.
+    pub(crate) fn over(self, before: RetryPolicy) -> RetryPolicy {
+        RetryPolicy {
+            attempts: self.attempts.unwrap_or(before.attempts),
+            first_pause_seconds: self.first_pause_seconds.unwrap_or(before.first_pause_seconds),
+            longest_pause_seconds: self.longest_pause_seconds.unwrap_or(before.longest_pause_seconds),
+        }
+    }
+}
+
 /// The retry policy of a task.
 #[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = RetryPolicyView)))]
 pub(crate) async fn retry_policy(
@@ -66,10 +77,6 @@ pub(crate) async fn set_retry_policy(
     Path((pool, job, task)): Path<(DataPoolId, DataJobId, TaskKey)>,
     Body(body): Body<RetryPolicyRequest>,
 ) -> Reply<Json<RetryPolicyView>> {
-    let change = |before: RetryPolicy| RetryPolicy {
-        attempts: body.attempts.unwrap_or(before.attempts),
-        first_pause_seconds: body.first_pause_seconds.unwrap_or(before.first_pause_seconds),
-        longest_pause_seconds: body.longest_pause_seconds.unwrap_or(before.longest_pause_seconds),
-    };
+    let change = |before: RetryPolicy| body.over(before);
     Ok(Json(engine.set_retry_policy(&caller, pool, job, &task.0, change).await?.retry.into()))
 }

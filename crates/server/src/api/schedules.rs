@@ -11,6 +11,7 @@ use forebay_core::id::{DataPoolId, ScheduleId};
 use forebay_core::job::Activation;
 use forebay_engine::Engine;
 
+pub(crate) use self::pattern::PatternTransport;
 pub(crate) use self::request::{PreviewRequest, ScheduleRequest};
 pub(crate) use self::view::{PreviewView, ScheduleHistory, ScheduleRunView, ScheduleView};
 use super::auth::Auth;

@@ -46,7 +46,7 @@ fn the_document_is_the_snapshot() {
 
 #[test]
 fn every_operation_says_what_its_caller_needs() {
-    const KNOWN: [&str; 10] = [
+    const KNOWN: [&str; 13] = [
         "public",
         "oauth",
         "authenticated",
@@ -55,6 +55,9 @@ fn every_operation_says_what_its_caller_needs() {
         "manage",
         "execute",
         "watch",
+        "data-push",
+        "continuous-data-push",
+        "export",
         "metrics",
         "administrator",
     ];

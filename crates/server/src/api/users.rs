@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::auth::Auth;
 use super::body::Body;
+use super::oauth::Visitor;
 use super::path::Path;
 use super::pools::name;
 use super::problem::Reply;
@@ -83,6 +84,24 @@ pub(crate) async fn delete_user(
 ) -> Reply<StatusCode> {
     engine.delete_user(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Where a user can sign in once, within a day.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SignInLink {
+    url: String,
+}
+
+/// Makes a link that signs a user in once, within a day: for one who has no password yet, or has lost it.
+#[utoipa::path(post, path = "", tag = TAG, responses((status = 201, body = SignInLink)))]
+pub(crate) async fn create_sign_in_link(
+    State(engine): State<Engine>,
+    Auth(caller): Auth,
+    Visitor(visit): Visitor,
+    Path(id): Path<UserId>,
+) -> Reply<(StatusCode, Json<SignInLink>)> {
+    let link = engine.make_sign_in_link(&caller, id).await?;
+    Ok((StatusCode::CREATED, Json(SignInLink { url: crate::ui::sign_in_url(&visit.base, &link) })))
 }
 
 /// A program with permissions of its own.

@@ -2,7 +2,10 @@
 //! exact names.
 
 use forebay_core::error::{Error, Result};
-use forebay_core::{access, connection, execution, oauth, parameter, queue, schedule, warehouse};
+use forebay_core::model::{calendar, load, name_mapping};
+use forebay_core::{
+    access, connection, execution, export, oauth, parameter, push, queue, schedule, warehouse,
+};
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use serde::{Deserialize, Serialize};
@@ -57,7 +60,7 @@ words! {
     /// What a queued execution waits for.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     WaitingReason is queue::WaitReason {
-        ServerLimit PoolLimit SourceLimit Backoff RunsAlone Disk Turn
+        ServerLimit PoolLimit SourceLimit Backoff RunsAlone Lane Disk Turn
     }
 
     /// What an extraction reads: everything again, or what is new since the checkpoint.
@@ -71,6 +74,10 @@ words! {
     /// How a dynamic parameter makes its values of a column.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     DynamicVariableOpType is parameter::DynamicOperation { FindMax FindMin List }
+
+    /// What the files of a data export are.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    ExportType is export::ExportFormat { Parquet Excel Csv }
 
     /// The type of a parameter's values.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -90,6 +97,30 @@ words! {
     /// Whether a PostgreSQL connection is encrypted, as libpq's `sslmode`.
     #[serde(rename_all = "kebab-case")]
     SslMode is connection::SslMode { Disable Require VerifyFull }
+
+    /// Where a data push stands.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DataPushStatus is push::PushStatus { New Queued Running Done Error }
+
+    /// Whether pushed rows take the place of a table's rows, or are added to them.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DataPushType is push::PushKind { Replace Delta }
+
+    /// What rows that are updated have in columns that the files lack: their old values, or NULL.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DataPushUpsertStrategy is push::UpsertStrategy { UpsertWithUnchangedMetadata UpsertWithNullification }
+
+    /// Whether the rows of a file come, or their keys go.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DataPushChunkType is push::ChunkKind { Upsert Delete }
+
+    /// The type of a pushed column.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    ColumnType is push::ColumnKind { Integer Date Time Datetime Float Boolean String }
+
+    /// Whether a connection has its password.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    CredentialsState is connection::Credentials { Given Missing }
 
     /// What a grant allows.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -141,6 +172,28 @@ words! {
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     IntervalUnit is schedule::Unit { Minutes Hours }
 
+    /// Where a load of a data model stands.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DataModelLoadStatus is load::LoadStatus {
+        Running #[serde(rename = "CANCELLING")] Canceling Success Warning Error Canceled
+    }
+
+    /// What of a data model was to be loaded.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DataLoadType is load::LoadKind { FromCache Complete Partial }
+
+    /// Which calendar of a data model counts.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    DataModelCalendarType is calendar::CalendarKind { None Custom Factory }
+
+    /// A day of a custom calendar.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    CalendarDay is calendar::CalendarDay { Monday Tuesday Wednesday Thursday Friday Saturday Sunday }
+
+    /// What is given a name.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    NameMappingType is name_mapping::MappingKind { Table Column General }
+
     /// A day of the week.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     DayName is schedule::Day { Mon Tue Wed Thu Fri Sat Sun }
@@ -174,6 +227,14 @@ pub(crate) enum VariableType {
     Dynamic,
 }
 
+/// What pushed files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum UploadFileType {
+    Parquet,
+    Csv,
+}
+
 /// The types that clients tell apart in the columns of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -203,6 +264,14 @@ mod tests {
         for scope in oauth::OauthScope::ALL {
             assert_eq!(json!(OauthScopeName::from(scope)), json!(scope.as_str()));
         }
+        assert_eq!(json!(DataModelLoadStatus::Canceling), json!("CANCELLING"));
+        assert_eq!(json!(DataModelLoadStatus::Canceled), json!("CANCELED"));
+        assert_eq!(json!(DataLoadType::FromCache), json!("FROM_CACHE"));
+        assert_eq!(
+            json!(DataPushUpsertStrategy::UpsertWithUnchangedMetadata),
+            json!("UPSERT_WITH_UNCHANGED_METADATA")
+        );
+        assert_eq!(json!(ColumnType::Datetime), json!("DATETIME"));
         for status in execution::Status::ALL {
             assert_eq!(json!(ExecutionStatus::from(status)), json!(status.as_str()));
         }

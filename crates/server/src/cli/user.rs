@@ -25,6 +25,8 @@ pub(crate) enum UserCommand {
         #[arg(long)]
         admin: bool,
     },
+    /// Print a link that signs a user in once, within a day, with a browser.
+    Link { user: UserId },
     /// Delete a user with their keys and grants.
     Delete { user: UserId },
 }
@@ -38,6 +40,10 @@ impl UserCommand {
                 let body = json!({"name": name, "email": email, "role": role});
                 let user = client.post(USERS, &body).await?;
                 if json { say_json(&user)? } else { say(&plain(&user["id"]))? }
+            }
+            Self::Link { user } => {
+                let link = client.post(&format!("{USERS}/{user}/sign-in-link"), &json!({})).await?;
+                if json { say_json(&link)? } else { say(&plain(&link["url"]))? }
             }
             Self::Delete { user } => {
                 client.delete(&format!("{USERS}/{user}")).await?;

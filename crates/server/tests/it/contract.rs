@@ -2,7 +2,9 @@
 //! those clients send them, with every field and explicit nulls, and what they need in the answer.
 
 mod connect;
+mod connections;
 mod objects;
+mod others;
 mod runs;
 mod updates;
 

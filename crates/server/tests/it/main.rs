@@ -5,23 +5,31 @@
 mod backup;
 mod bad_input;
 mod borders;
+mod browser;
 mod cli;
 mod client;
 mod compare;
+mod content_cli;
+mod contents;
 mod contract;
 mod documented;
 mod execution;
+mod export;
 mod gate;
 mod late_commits;
 #[path = "../../../sources/tests/it/mariadb_server.rs"]
 mod mariadb_server;
+mod models;
 mod mysql;
 mod oauth;
 mod operations;
+mod pages;
 mod permissions;
 mod pool;
 #[path = "../../../sources/tests/it/postgres_server.rs"]
 mod postgres_server;
+mod push;
+mod quirks;
 mod retries;
 mod schedules;
 mod server;

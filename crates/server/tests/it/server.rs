@@ -240,7 +240,8 @@ impl Server {
     /// A new user with these permissions on a pool.
     pub(crate) async fn member(&self, pool: &str, permissions: &[&str]) -> Client {
         let admin = self.admin();
-        let user = json!({"name": format!("Member {}", permissions.join(" "))});
+        let name = [&["Member"], permissions].concat().join(" ");
+        let user = json!({"name": name});
         let user = admin.post("/forebay/api/v1/users", &user).await.ok();
         let subject = json!({"type": "USER", "id": user["id"]});
         self.granted(&admin, &subject, pool, permissions).await

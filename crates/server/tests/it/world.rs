@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use uuid::Uuid;
 
 use crate::client::{Answer, Client};
 use crate::pool::{Job, Pool};
@@ -22,14 +23,23 @@ pub(crate) struct World {
     pub(crate) table: String,
     pub(crate) transformation: String,
     pub(crate) load: String,
+    /// A model that the job loads.
+    pub(crate) loaded: String,
     pub(crate) pool_variable: String,
     pub(crate) task_variable: String,
-    /// A model that no job loads.
+    /// A model that no job loads, with a table, a relation of it and a process configuration.
     pub(crate) model: String,
+    pub(crate) model_table: String,
+    pub(crate) foreign_key: String,
+    pub(crate) process: String,
     /// One of a job of its own, which fires once a year.
     pub(crate) schedule: String,
+    /// A data push that makes an empty table.
+    pub(crate) push: String,
     /// One that has ended, when it was asked for.
     pub(crate) execution: Option<String>,
+    /// What the pool is exported as, without its schedule: to take one in needs another permission.
+    export: Value,
     file: Value,
 }
 
@@ -77,15 +87,30 @@ impl World {
         let path = pool.path(&format!("/tasks/{transformation}/variables/"));
         let task_variable = id(&admin.post(&path, &variable).await);
         let body = json!({"name": "Loaded", "tables": [{"name": "made"}]});
-        let load = job.load(&pool.model(&body).await).await;
-        let spare = pool.model(&json!({"name": "Spare", "tables": [{"name": "made"}]})).await;
-        let model = spare["id"].as_str().unwrap().to_owned();
+        let loaded = pool.model(&body).await;
+        let load = job.load(&loaded).await;
+        let relation =
+            json!({"source": "made", "target": "made", "columns": [{"source": "a", "target": "a"}]});
+        let spare = json!({"name": "Spare", "tables": [{"name": "made"}], "foreignKeys": [relation]});
+        let spare = pool.model(&spare).await;
+        let text = |value: &Value| value["id"].as_str().unwrap().to_owned();
+        let (model, model_table) = (text(&spare), text(&spare["tables"][0]));
+        let loaded = text(&loaded);
+        let foreign_key = text(&spare["foreignKeys"][0]);
+        let path = pool.path(&format!("/data-models/{model}/process-configurations"));
+        let process = id(&admin.put(&path, &json!({"activityTableId": model_table})).await);
         let scheduled = pool.job(None).await;
         let schedule = id(&admin.post(&pool.own("/schedules"), &yearly(&scheduled.id)).await);
+        let columns = json!({"columns": [{"columnName": "A", "columnType": "INTEGER"}]});
+        let empty = crate::push::new_push(&pool.id, &json!({"tableSchema": columns}));
+        let pushes = format!("/data-ingestion/api/v1/data-push/{}/jobs/", pool.id);
+        let push = id(&admin.post(&pushes, &empty).await);
         let execution = match run {
             true => Some(job.run("FULL").await.succeeded().id()),
             false => None,
         };
+        let mut export = admin.get(&pool.path("/export")).await.ok();
+        export["schedules"] = json!([]);
         Self {
             pool,
             job,
@@ -94,11 +119,17 @@ impl World {
             table,
             transformation,
             load,
+            loaded,
             pool_variable,
             task_variable,
             model,
+            model_table,
+            foreign_key,
+            process,
             schedule,
+            push,
             execution,
+            export,
             file,
         }
     }
@@ -127,16 +158,29 @@ impl World {
     /// The id that follows a segment of a path.
     async fn id(&self, segment: &str, template: &str, caller: &Client) -> String {
         let found = match segment {
-            "pools" | "data-pools" => &self.pool.id,
+            "pools" | "data-pools" | "data-push" => &self.pool.id,
+            "v1" if template.contains("/continuous-batch-processing/") => &self.pool.id,
+            "jobs" if template.contains("/data-push/") => &self.push,
             "jobs" | "data-jobs" | "logs" => &self.job.id,
             "extractions" => &self.extraction,
+            "tables" if template.contains("/data-model/") => &self.model_table,
             "tables" => &self.table,
+            "activityTable" => &self.model_table,
+            "foreign-keys" => &self.foreign_key,
+            "process-configurations" => &self.process,
             "transformations" | "tasks" => &self.transformation,
             "loads" => &self.load,
-            "connections" | "data-sources" => &self.connection,
+            "connections" | "data-sources" | "{type}" => &self.connection,
+            "datasource" => return "SQLITE".to_owned(),
+            // There is none, and nothing asks for one.
+            "replications" | "configurations" => return Uuid::new_v4().to_string(),
             "variables" if template.contains("/tasks/") => &self.task_variable,
             "variables" => &self.pool_variable,
-            "data-models" => &self.model,
+            "compute" => &self.loaded,
+            "data-models" if template.contains("/query-exports") => &self.loaded,
+            "export" | "query-exports" => return crate::export::done(caller, self).await,
+            "chunks" | "{exportId}" => return "0".to_owned(),
+            "data-models" | "data-model" => &self.model,
             "schedules" => &self.schedule,
             "executions" => self.execution.as_ref().expect("a world with an execution"),
             // The caller's own, which they may delete.
@@ -175,6 +219,9 @@ impl World {
     /// What must stand after the `?` of an operation.
     fn query(&self, template: &str) -> String {
         let execution = || self.execution.as_ref().expect("a world with an execution");
+        if template.ends_with("/items") {
+            return "?targetName=sent".to_owned();
+        }
         if template.ends_with("/execute") && template.contains("/data-jobs/") {
             "?mode=FULL".to_owned()
         } else if template.ends_with("/logs/executions") {
@@ -193,7 +240,17 @@ impl World {
         let name = json!({"name": format!("Name {}", number())});
         let ends = |end: &str| template.ends_with(end);
         match method.as_str() {
+            "POST" if ends("/jobs") && template.contains("/data-push/") => {
+                json!({"targetName": "pushed", "type": "DELTA"})
+            }
             "POST" if ends("/pools") || ends("/jobs") => name,
+            "POST" if ends("/pools/move") => json!({"dataPoolId": self.pool.id}),
+            "POST" if ends("/pool-import") => self.export.clone(),
+            "POST" if ends("/batch-import") => {
+                let request = json!({"targetPoolId": self.pool.id, "dataPool": self.export});
+                json!({"dataPoolImportRequests": [request]})
+            }
+            "POST" if ends("/copy") => json!({"destinationDataSourceId": self.connection}),
             "POST" if ends("/oauth/clients") => json!({"name": name["name"], "scopes": ["studio"]}),
             "POST" if template.contains("/oauth/") => Value::Null,
             "POST" if ends("/keys") || ends("/users") || ends("/applications") => name,
@@ -203,11 +260,24 @@ impl World {
             }
             "PUT" if template.contains("/connections/") => json!({"name": name["name"]}),
             "POST" if ends("/tasks") => json!({"taskType": "TRANSFORMATION", "name": "Made"}),
+            "POST" if ends("/tables") && template.contains("/data-model/") => {
+                json!([{"name": "made", "alias": name["name"]}])
+            }
+            "PUT" if template.contains("/data-model/") => json!({"alias": name["name"]}),
+            "POST" if ends("/foreign-keys") => json!({
+                "sourceTableId": self.model_table, "targetTableId": self.model_table,
+                "columns": [{"sourceColumnName": "a", "targetColumnName": "a"}],
+            }),
+            "PUT" if template.contains("/foreign-keys/") => json!({"sourceTableId": self.model_table}),
+            "PUT" if ends("/process-configurations") => json!({"activityTableId": self.model_table}),
+            "POST" if ends("/load/partial-sync") => json!([self.model_table]),
             "POST" if ends("/tables") => json!([{"tableName": "two"}]),
             "PUT" if ends("/tables") => json!([{"id": self.table, "tableName": "one"}]),
             "POST" if ends("/loads") => json!({"dataModelId": self.model, "jobId": self.job.id}),
             "POST" if ends("/schedules") => yearly(&self.job.id),
             "POST" if ends("/schedules/preview") => json!({"pattern": {"type": "DAILY", "at": "02:30"}}),
+            "POST" if ends("/export/query") => crate::export::v1_body(&["TABLE(1 AS \"x\")"], "CSV"),
+            "POST" if ends("/query-exports") => json!({"queries": "TABLE(1 AS \"x\")", "exportType": "CSV"}),
             "POST" if ends("/query") => json!({"sql": "SELECT 1"}),
             "POST" if ends("/data-models") => json!({"name": name["name"], "tables": [{"name": "made"}]}),
             "POST" if ends("/execute") && template.contains("/pools/") => json!({"mode": "FULL"}),
@@ -219,6 +289,18 @@ impl World {
             _ => Value::Null,
         }
     }
+}
+
+/// A good form with a file, for an operation that takes one: its content type and its bytes.
+pub(crate) fn form(method: &Method, template: &str) -> Option<(&'static str, Vec<u8>)> {
+    let file = match method.as_str() {
+        "POST" if template.ends_with("/name-mapping/file") => "TABLE_NAME,TRANSLATION\r\nmade,Made\r\n",
+        "POST" if template.ends_with("/items") || template.contains("/chunks/") => "rows",
+        _ => return None,
+    };
+    let head = "Content-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+    let body = format!("--form\r\n{head}{file}\r\n--form--\r\n");
+    Some(("multipart/form-data; boundary=form", body.into_bytes()))
 }
 
 /// A schedule that fires at the beginning of each year.

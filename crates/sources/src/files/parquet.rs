@@ -2,6 +2,7 @@
 //! the warehouse takes.
 
 mod json;
+pub(super) mod pushed;
 mod values;
 
 use std::fs::File;
@@ -36,13 +37,18 @@ struct Opened {
     metadata: ArrowReaderMetadata,
     /// The places of columns with INT96 timestamps, which are read in microseconds here.
     legacy: Vec<usize>,
+    options: ArrowReaderOptions,
 }
 
 impl Opened {
     fn new(part: &Part) -> Result<Self, SourceError> {
+        Self::with(part, ArrowReaderOptions::new())
+    }
+
+    fn with(part: &Part, options: ArrowReaderOptions) -> Result<Self, SourceError> {
         let file = part.open()?;
-        let mut metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|error| broken(part, error))?;
+        let mut metadata =
+            ArrowReaderMetadata::load(&file, options.clone()).map_err(|error| broken(part, error))?;
         let roots = metadata.parquet_schema().root_schema().get_fields().to_vec();
         let mut legacy = Vec::new();
         let mut fields: Vec<Field> =
@@ -56,11 +62,11 @@ impl Opened {
         }
         if !legacy.is_empty() {
             let hint = Schema::new_with_metadata(fields, metadata.schema().metadata().clone());
-            let options = ArrowReaderOptions::new().with_schema(Arc::new(hint));
-            metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
+            let hinted = options.clone().with_schema(Arc::new(hint));
+            metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), hinted)
                 .map_err(|error| broken(part, error))?;
         }
-        Ok(Self { file, metadata, legacy })
+        Ok(Self { file, metadata, legacy, options })
     }
 
     /// The columns; one whose type cannot be kept has no data type.
@@ -187,7 +193,18 @@ pub(super) fn read(
     halt: &Halt,
     sink: &mut Sink<'_>,
 ) -> Result<ControlFlow<()>, SourceError> {
-    let opened = Opened::new(part)?;
+    read_opened(&Opened::new(part)?, table, part, wanted, schema, halt, sink)
+}
+
+fn read_opened(
+    opened: &Opened,
+    table: &str,
+    part: &Part,
+    wanted: &[&Column],
+    schema: &SchemaRef,
+    halt: &Halt,
+    sink: &mut Sink<'_>,
+) -> Result<ControlFlow<()>, SourceError> {
     let names: Vec<&String> = opened.metadata.schema().fields().iter().map(|field| field.name()).collect();
     let mut places = Vec::with_capacity(wanted.len());
     for column in wanted {
@@ -195,7 +212,7 @@ pub(super) fn read(
         places.push(place.ok_or_else(|| part.changed())?);
     }
     let batches = opened.reader(part, &opened.metadata, &places)?;
-    let mut exact = Exact::new(&opened, part, &places)?;
+    let mut exact = Exact::new(opened, part, &places)?;
     let mut before = 0;
     for batch in batches {
         if halt.is_asked() {
@@ -253,7 +270,7 @@ impl Exact {
             return Ok(None);
         }
         let metadata = Arc::clone(opened.metadata.metadata());
-        let nanoseconds = ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new())
+        let nanoseconds = ArrowReaderMetadata::try_new(metadata, opened.options.clone())
             .map_err(|error| broken(part, error))?;
         Ok(Some(Self { batches: opened.reader(part, &nanoseconds, &legacy)? }))
     }

@@ -38,6 +38,12 @@ static MIGRATIONS: &[Migration] = &[
     migration!(5, "settings", "0005_settings.sql"),
     migration!(6, "retry policies", "0006_retry_policies.sql"),
     migration!(7, "oauth", "0007_oauth.sql"),
+    migration!(8, "job purposes", "0008_job_purposes.sql"),
+    migration!(9, "data models", "0009_data_models.sql"),
+    migration!(10, "data push", "0010_data_push.sql"),
+    migration!(11, "data exports", "0011_data_exports.sql"),
+    migration!(12, "credentials", "0012_credentials.sql"),
+    migration!(13, "sessions", "0013_sessions.sql"),
 ];
 
 /// Where it is written which steps a database has had. The name and the columns are those of the first versions.

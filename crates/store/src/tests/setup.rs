@@ -1,5 +1,10 @@
 //! What a user sets up: pools, connections, jobs, tasks, parameters and models.
 
+use forebay_core::id::{ForeignKeyId, ProcessConfigurationId};
+use forebay_core::model::calendar::{CalendarDay, CalendarEntry};
+use forebay_core::model::process::ProcessColumns;
+use forebay_core::model::{Calendar, ProcessConfiguration};
+
 use super::*;
 
 #[tokio::test]
@@ -175,16 +180,33 @@ async fn models_come_back_as_they_were() {
         id: DataModelId::random(),
         pool_id: pool.id,
         name: name("Model"),
+        description: None,
         tables: Vec::new(),
         foreign_keys: Vec::new(),
+        processes: Vec::new(),
+        calendar: Calendar::default(),
         created_at: at(7),
+        created_by: None,
+        changed_at: at(7),
     };
     store.create_data_model(&model).await.unwrap();
     model.foreign_keys.push(ForeignKey {
+        id: ForeignKeyId::random(),
         source: table.id,
         target: table.id,
         columns: vec![(identifier("id"), identifier("parent"))],
     });
+    model.processes.push(ProcessConfiguration {
+        id: ProcessConfigurationId::random(),
+        activity_table: table.id,
+        case_table: None,
+        is_default: true,
+        columns: ProcessColumns { case_id: Some(identifier("id")), ..ProcessColumns::default() },
+        uses_parallel_process: None,
+    });
+    model.calendar.custom.push(CalendarEntry { day: Some(CalendarDay::Friday), ..CalendarEntry::default() });
+    model.description = Some("about".to_owned());
+    model.changed_at = at(8);
     model.tables.push(table);
     store.update_data_model(&model).await.unwrap();
     assert_eq!(store.data_model(pool.id, model.id).await.unwrap(), model);

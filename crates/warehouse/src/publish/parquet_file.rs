@@ -43,11 +43,7 @@ pub(super) fn write(
         let text = format!("{}: its file cannot be written; the server's log has the details", table.alias);
         WarehouseError::new(WarehouseErrorKind::Unavailable, text).caused_by(error)
     };
-    let level = ZstdLevel::try_new(1).map_err(parquet)?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .build();
+    let properties = properties().map_err(parquet)?;
     let mut writer = ArrowWriter::try_new(out, stream.get_schema(), Some(properties)).map_err(parquet)?;
     let mut rows = 0;
     for batch in stream {
@@ -62,6 +58,15 @@ pub(super) fn write(
     let out = writer.into_inner().map_err(parquet)?;
     out.sync_all().map_err(|error| io("a model table cannot be synced", error))?;
     Ok(rows)
+}
+
+/// How Parquet files are written.
+pub(crate) fn properties() -> Result<WriterProperties, ParquetError> {
+    let level = ZstdLevel::try_new(1)?;
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .build())
 }
 
 /// A column as readers of the model get it: numbers, dates and times as they are, the engine's whole

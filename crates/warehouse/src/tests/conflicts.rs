@@ -141,7 +141,7 @@ async fn staged_rows_are_seen_by_no_list() {
         load.append(new.clone()).await.unwrap();
         assert_eq!(
             pool.text(
-                "SELECT count(*) FROM duckdb_tables() WHERE table_name NOT IN ('checkpoints', 'claims')"
+                "SELECT count(*) FROM duckdb_tables() WHERE table_name NOT IN ('checkpoints', 'claims', 'patches')"
             )
             .await,
             ["0"]

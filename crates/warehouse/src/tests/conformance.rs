@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
 use async_trait::async_trait;
-use forebay_core::conformance::warehouse::{BySql, Versions, loads, publishing, statements};
+use forebay_core::conformance::warehouse::{BySql, Versions, loads, patches, publishing, statements};
 use forebay_core::id::DataModelId;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -16,6 +16,12 @@ use super::{Pool, schema};
 async fn rows_are_loaded_as_every_warehouse_must() {
     let pool = Pool::new();
     loads(&*pool.warehouse, &BySql(&*pool.warehouse), &schema()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushed_rows_are_patched_as_every_warehouse_must() {
+    let pool = Pool::new();
+    patches(&*pool.warehouse, &BySql(&*pool.warehouse), &schema()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,7 +142,7 @@ async fn what_a_stopped_server_left_is_removed() {
     let pool = pool.reopen();
     assert_eq!(
         pool.own("SELECT table_name FROM duckdb_tables() ORDER BY 1").await,
-        ["checkpoints", "claims"]
+        ["checkpoints", "claims", "patches"]
     );
     assert_eq!(std::fs::read_dir(pool.dir.path().join("temp")).unwrap().count(), 0);
 }

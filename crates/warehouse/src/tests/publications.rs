@@ -7,9 +7,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, TimeUnit};
-use forebay_core::id::{DataModelId, ModelTableId};
+use forebay_core::id::{DataModelId, ForeignKeyId, ModelTableId};
 use forebay_core::stop::Stop;
-use forebay_core::warehouse::{Publication, PublicationReport, PublishedTable, Refresh, Warehouse};
+use forebay_core::warehouse::{
+    Publication, PublicationReport, PublishedTable, Refresh, Warehouse, WarehouseErrorKind,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::{Pool, claim, identifier, lines, table};
@@ -203,6 +205,7 @@ async fn relations_of_columns_of_unlike_types_are_compared_as_text() {
         ..model.tables[0].clone()
     };
     model.foreign_keys.push(forebay_core::model::ForeignKey {
+        id: ForeignKeyId::random(),
         source: model.tables[0].id,
         target: lines.id,
         columns: vec![(identifier("id"), identifier("head"))],
@@ -231,4 +234,35 @@ async fn as_many_versions_are_kept_as_are_asked_for() {
     model.versions_kept = 1;
     pool.publish(&model).await;
     assert_eq!(kept(&model), [6]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publication_that_waits_for_another_one_of_its_model_listens_to_its_stop() {
+    let pool = Pool::new();
+    pool.execute(&[
+        "CREATE VIEW endless AS SELECT max(hash(a.range, b.range)) AS x FROM range(1000000) a, range(1000000) b",
+    ])
+    .await
+    .unwrap();
+    let model = model("endless");
+    let publish = |stop: Stop| {
+        let (warehouse, model) = (Arc::clone(&pool.warehouse), model.clone());
+        tokio::spawn(async move { warehouse.publish(model, &stop).await })
+    };
+    let (first_handle, first_stop) = Stop::new();
+    let first = publish(first_stop);
+    let begun = std::time::Instant::now();
+    while !pool.model_dir(&model).join(".unfinished-1").exists() {
+        assert!(begun.elapsed().as_secs() < 30, "the first publication does not begin");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let (second_handle, second_stop) = Stop::new();
+    let second = publish(second_stop);
+    second_handle.request();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), second).await;
+    let error = ended.expect("the second one does not wait for the first").unwrap().unwrap_err();
+    assert_eq!(error.kind, WarehouseErrorKind::Canceled);
+    assert!(!first.is_finished());
+    first_handle.request();
+    assert_eq!(first.await.unwrap().unwrap_err().kind, WarehouseErrorKind::Canceled);
 }

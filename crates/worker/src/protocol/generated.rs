@@ -109,6 +109,47 @@ pub struct QueryEnd {
     #[prost(bool, tag = "1")]
     pub truncated: bool,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportRequest {
+    #[prost(string, tag = "1")]
+    pub export: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub model: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub queries: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// None: the queries are only checked.
+    #[prost(message, optional, tag = "4")]
+    pub files: ::core::option::Option<ExportFiles>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportFiles {
+    #[prost(enumeration = "ExportFormat", tag = "1")]
+    pub format: i32,
+    #[prost(uint64, tag = "2")]
+    pub most_bytes: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportReply {
+    /// None: the queries were only checked.
+    #[prost(message, optional, tag = "1")]
+    pub exported: ::core::option::Option<Exported>,
+    #[prost(message, optional, tag = "2")]
+    pub failure: ::core::option::Option<Failure>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Exported {
+    #[prost(bytes = "vec", tag = "1")]
+    pub folder: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub chunks: ::prost::alloc::vec::Vec<ExportChunk>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportChunk {
+    #[prost(uint64, tag = "1")]
+    pub rows: u64,
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TablesRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -200,6 +241,38 @@ pub struct Failure {
     /// For the log: what caused it, the nearest cause first.
     #[prost(string, repeated, tag = "3")]
     pub causes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ExportFormat {
+    Unspecified = 0,
+    Parquet = 1,
+    Excel = 2,
+    Csv = 3,
+}
+impl ExportFormat {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EXPORT_FORMAT_UNSPECIFIED",
+            Self::Parquet => "EXPORT_FORMAT_PARQUET",
+            Self::Excel => "EXPORT_FORMAT_EXCEL",
+            Self::Csv => "EXPORT_FORMAT_CSV",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EXPORT_FORMAT_UNSPECIFIED" => Some(Self::Unspecified),
+            "EXPORT_FORMAT_PARQUET" => Some(Self::Parquet),
+            "EXPORT_FORMAT_EXCEL" => Some(Self::Excel),
+            "EXPORT_FORMAT_CSV" => Some(Self::Csv),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -387,6 +460,21 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("forebay.worker.v1.Worker", "Query"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Answers PQL on a published model, into files of a new folder on the same disk. A call that is dropped ends it.
+        pub async fn export(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/forebay.worker.v1.Worker/Export");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("forebay.worker.v1.Worker", "Export"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn tables(
             &mut self,
             request: impl tonic::IntoRequest<super::TablesRequest>,
@@ -497,6 +585,11 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::QueryRequest>,
         ) -> std::result::Result<tonic::Response<Self::QueryStream>, tonic::Status>;
+        /// Answers PQL on a published model, into files of a new folder on the same disk. A call that is dropped ends it.
+        async fn export(
+            &self,
+            request: tonic::Request<super::ExportRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
         async fn tables(
             &self,
             request: tonic::Request<super::TablesRequest>,
@@ -727,6 +820,40 @@ pub mod worker_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/forebay.worker.v1.Worker/Export" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::ExportRequest> for ExportSvc<T> {
+                        type Response = super::ExportReply;
+                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
+                        fn call(&mut self, request: tonic::Request<super::ExportRequest>) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move { <T as Worker>::export(&inner, request).await };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -20,8 +20,9 @@ use crate::protocol::rows::Replies;
 use crate::protocol::worker_server::Worker;
 use crate::protocol::{
     BackupReply, BackupRequest, CheckReply, CheckRequest, DiscoverReply, DiscoverRequest, EndReply,
-    EndRequest, HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest, PROTOCOL, QueryReply,
-    QueryRequest, RunCommand, RunNews, TablesReply, TablesRequest, failure, tables,
+    EndRequest, ExportReply, ExportRequest, HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest,
+    PROTOCOL, QueryReply, QueryRequest, RunCommand, RunNews, TablesReply, TablesRequest, export, failure,
+    tables,
 };
 use crate::serve::About;
 use crate::serve::run::{self, Running};
@@ -94,6 +95,17 @@ impl Worker for Service {
             Err(panicked) => stream::iter([Err(panicked)]).boxed(),
         });
         Ok(Response::new(replies.boxed()))
+    }
+
+    async fn export(&self, request: Request<ExportRequest>) -> Result<Response<ExportReply>, Status> {
+        let request = export::to_request(request.into_inner())
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        // A call that is dropped drops this, which ends the work.
+        let reply = match guarded(self.plane.export(request, &Stop::never())).await? {
+            Ok(exported) => ExportReply { exported: exported.map(export::of_exported), failure: None },
+            Err(error) => ExportReply { exported: None, failure: Some(failure::of_warehouse(&error)) },
+        };
+        Ok(Response::new(reply))
     }
 
     async fn tables(&self, _: Request<TablesRequest>) -> Result<Response<TablesReply>, Status> {

@@ -4,7 +4,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use forebay_core::connection::{ConnectionConfig, PostgresqlConfig, SslMode};
-use forebay_core::id::DataPoolId;
+use forebay_core::export::{ExportChunk, ExportFiles, ExportFormat, ExportRequest};
+use forebay_core::id::{DataExportId, DataModelId, DataPoolId};
 use forebay_core::name::Identifier;
 use forebay_core::plane::DataPlane;
 use forebay_core::pool::global_schema;
@@ -119,4 +120,41 @@ async fn a_query_that_is_dropped_or_stopped_ends_in_the_worker_too() {
         std::fs::remove_file(&dropped).unwrap();
         std::fs::remove_file(&waiting).unwrap();
     }
+}
+
+fn export(query: &str, files: Option<ExportFiles>) -> ExportRequest {
+    let queries = vec![query.to_owned(), "TABLE(1)".to_owned()];
+    ExportRequest { id: DataExportId::random(), model: DataModelId::random(), queries, files }
+}
+
+#[tokio::test]
+async fn exports_come_as_they_were_asked_for() {
+    let (house, pool) = (House::new(), DataPoolId::random());
+    for format in [ExportFormat::Parquet, ExportFormat::Excel, ExportFormat::Csv] {
+        let request = export("FILTER 1 = 1", Some(ExportFiles { format, most_bytes: 1 << 40 }));
+        let exported = house.plane.export(pool, request.clone(), &Stop::never()).await.unwrap().unwrap();
+        assert_eq!(exported.folder.to_str().unwrap(), format!("{request:?}"));
+        let chunks = [ExportChunk { rows: 3, bytes: 70 }, ExportChunk { rows: 0, bytes: 60 }];
+        assert_eq!(exported.chunks, chunks);
+    }
+    let checked = house.plane.export(pool, export("x", None), &Stop::never()).await;
+    assert_eq!(checked.unwrap(), None);
+    let error = house.plane.export(pool, export("fail", None), &Stop::never()).await.unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (WarehouseErrorKind::Invalid, "as told"));
+}
+
+#[tokio::test]
+async fn an_export_that_is_stopped_ends_in_the_worker_too() {
+    let (house, pool) = (House::new(), DataPoolId::random());
+    let dir = house.dir.path().join("pools").join(pool.to_string());
+    let (stop, stopped) = Stop::new();
+    let asked = house.plane.export(pool, export("wait", None), &stopped);
+    tokio::pin!(asked);
+    tokio::select! {
+        answer = &mut asked => panic!("{answer:?} to an export that waits"),
+        () = house.until("the export runs", async || dir.join("waiting").exists()) => {}
+    }
+    stop.request();
+    assert_eq!(asked.await.unwrap_err().kind, WarehouseErrorKind::Canceled);
+    house.until("the export ends in the worker", async || dir.join("dropped").exists()).await;
 }

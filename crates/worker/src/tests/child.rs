@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{Event, EventSink, Outcome};
 use forebay_core::execution::{Claim, LogLevel};
+use forebay_core::export::{ExportChunk, ExportRequest, Exported};
 use forebay_core::extraction::SourceTableName;
 use forebay_core::id::DataPoolId;
 use forebay_core::name::Identifier;
@@ -148,6 +149,22 @@ impl PoolPlane for Told {
                 Ok(named(&format!(" {} ", names.join(" "))))
             }
             other => panic!("{other} is nothing to do"),
+        }
+    }
+
+    /// Does as the first query says; what it was asked is the name of the folder.
+    async fn export(&self, request: ExportRequest, _: &Stop) -> Result<Option<Exported>, WarehouseError> {
+        match request.queries[0].as_str() {
+            "wait" => {
+                let _dropped = Dropped(self.dir.join("dropped"));
+                std::fs::write(self.dir.join("waiting"), "").unwrap();
+                std::future::pending().await
+            }
+            "fail" => Err(WarehouseError::new(WarehouseErrorKind::Invalid, "as told")),
+            _ => Ok(request.files.map(|_| Exported {
+                folder: PathBuf::from(format!("{request:?}")),
+                chunks: vec![ExportChunk { rows: 3, bytes: 70 }, ExportChunk { rows: 0, bytes: 60 }],
+            })),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use forebay_core::export::{ExportRequest, Exported};
 use forebay_core::source::{SourceError, SourceErrorKind};
 use forebay_core::warehouse::{Query, Rows, WarehouseError, WarehouseErrorKind};
 use tonic::{Code, Status};
 
-use crate::protocol::QueryRequest;
 use crate::protocol::rows::{Answer, unreadable};
+use crate::protocol::{QueryRequest, export as exports, failure};
 use crate::workers::ending::End;
 use crate::workers::worker::Worker;
 
@@ -82,5 +83,19 @@ pub(super) async fn query(worker: &Worker, query: Query) -> Result<Rows, Warehou
             Ok(None) => return Err(unreadable()),
             Err(status) => return Err(warehouse_error(worker, status).await),
         }
+    }
+}
+
+pub(super) async fn export(
+    worker: &Worker,
+    request: ExportRequest,
+) -> Result<Option<Exported>, WarehouseError> {
+    let reply = match worker.client().export(exports::of_request(request)).await {
+        Ok(reply) => reply.into_inner(),
+        Err(status) => return Err(warehouse_error(worker, status).await),
+    };
+    match reply.failure {
+        Some(failure) => Err(failure::to_warehouse(failure)),
+        None => Ok(reply.exported.map(exports::to_exported)),
     }
 }

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::export::{ExportRequest, Exported};
 use forebay_core::id::DataPoolId;
 use forebay_core::plane::{Damage, DataPlane, Workers};
 use forebay_core::source::{SourceError, SourceErrorKind, SourceTable};
@@ -37,6 +38,23 @@ impl DataPlane for WorkerPlane {
         tokio::select! {
             answer = asking => answer,
             // The call is dropped, which interrupts the statement.
+            () = stop.requested() => Err(WarehouseError::new(WarehouseErrorKind::Canceled, "cancelled")),
+        }
+    }
+
+    async fn export(
+        &self,
+        pool: DataPoolId,
+        request: ExportRequest,
+        stop: &Stop,
+    ) -> Result<Option<Exported>, WarehouseError> {
+        let asking = async {
+            let lease = self.lease(pool, Purpose::Question).await?;
+            calls::export(&lease, request).await
+        };
+        tokio::select! {
+            answer = asking => answer,
+            // The call is dropped, which ends the work.
             () = stop.requested() => Err(WarehouseError::new(WarehouseErrorKind::Canceled, "cancelled")),
         }
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Bench, BySql, checkpoint, expect_error};
-use crate::id::{DataModelId, ModelTableId};
+use crate::id::{DataModelId, ForeignKeyId, ModelTableId};
 use crate::model::ForeignKey;
 use crate::name::Identifier;
 use crate::stop::Stop;
@@ -54,6 +54,7 @@ fn model(bench: &Bench<'_>) -> Publication {
     };
     let tables = vec![table("heads", "Heads"), table("lines", "Lines")];
     let foreign_keys = vec![ForeignKey {
+        id: ForeignKeyId::random(),
         source: tables[0].id,
         target: tables[1].id,
         columns: vec![(super::identifier("id"), super::identifier("version"))],
@@ -91,6 +92,7 @@ async fn kept_tables_stay_as_they_were(bench: &Bench<'_>, model: &Publication, v
     partial.tables[0].refresh = Refresh::Keep;
     let report = bench.warehouse.publish(partial, &Stop::never()).await.expect("a partial load");
     assert_eq!(report.rows, [2, 3], "the table that was not chosen is kept");
+    assert_eq!(report.refreshed, [Refresh::Keep, Refresh::Anew]);
     let current = versions.current(model.model).await.expect("a version");
     assert_eq!(current[0].1, [Some(1), Some(2)]);
     assert_eq!(current[1].1.len(), 3);
@@ -99,7 +101,13 @@ async fn kept_tables_stay_as_they_were(bench: &Bench<'_>, model: &Publication, v
     first.model = DataModelId::random();
     first.tables[0].refresh = Refresh::Keep;
     let report = bench.warehouse.publish(first, &Stop::never()).await.expect("a first partial load");
-    assert_eq!(report.rows, [3, 3]);
+    assert_eq!((report.rows, report.refreshed), (vec![3, 3], vec![Refresh::Anew, Refresh::Anew]));
+    // A table that the model takes from elsewhere by now is another one.
+    let mut moved = model.clone();
+    moved.tables[0].refresh = Refresh::Keep;
+    moved.tables[0].table = bench.table("lines");
+    let report = bench.warehouse.publish(moved, &Stop::never()).await.expect("a partial load");
+    assert_eq!((report.rows, report.refreshed), (vec![3, 3], vec![Refresh::Anew, Refresh::Anew]));
 }
 
 async fn broken_keys_are_warnings(bench: &Bench<'_>, model: &Publication) {

@@ -1,7 +1,7 @@
 //! What a client says of a data connection.
 
 use forebay_core::connection::{
-    ConnectionConfig, DataConnection, FilesConfig, HashAlgorithm, MysqlConfig, PostgresqlConfig,
+    ConnectionConfig, Credentials, DataConnection, FilesConfig, HashAlgorithm, MysqlConfig, PostgresqlConfig,
     SqliteConfig, SslMode as Mode,
 };
 use forebay_core::error::{Error, Result};
@@ -36,34 +36,45 @@ impl From<&ConnectionConfig> for ConnectionType {
 }
 
 /// A data connection to be made or changed. In a change, null leaves a field as it is.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConnectionRequest {
+    /// What others in an export call it; of no account elsewhere.
+    pub(crate) id: Option<String>,
     /// 1 to 100 characters.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     #[serde(rename = "type")]
-    kind: Option<ConnectionType>,
-    configuration: Option<ConfigurationRequest>,
+    pub(crate) kind: Option<ConnectionType>,
+    pub(crate) configuration: Option<ConfigurationRequest>,
     /// How pseudonymised columns are hashed; SHA_256 when null.
-    anonymization_algorithm: Option<AnonymizationAlgorithm>,
+    pub(crate) anonymization_algorithm: Option<AnonymizationAlgorithm>,
 }
 
 /// How to reach the system: for SQLite and files the path alone.
 #[derive(Deserialize, Default, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfigurationRequest {
-    host: Option<String>,
+    pub(crate) host: Option<String>,
     /// When null, 5432 for PostgreSQL and 3306 for MySQL.
-    port: Option<u16>,
-    database: Option<String>,
-    user: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) database: Option<String>,
+    pub(crate) user: Option<String>,
     /// Never shown again. It must be given anew when the host, the port or the user changes.
     #[schema(write_only)]
-    password: Option<String>,
+    pub(crate) password: Option<String>,
     /// `disable` when null.
-    ssl_mode: Option<SslMode>,
+    pub(crate) ssl_mode: Option<SslMode>,
     /// Below one of the folders that the server was started with as `--file-root`.
-    path: Option<String>,
+    pub(crate) path: Option<String>,
+}
+
+/// What becomes of a password that is not said.
+#[derive(Clone, Copy)]
+pub(crate) enum Unsaid {
+    /// A new connection has none, and an old one must be said when it would go elsewhere.
+    NoneOrRefused,
+    /// It is missing until somebody says it: the connection cannot be used before.
+    Missing,
 }
 
 fn needed(field: &str, text: Option<String>) -> Result<String> {
@@ -76,7 +87,7 @@ fn needed(field: &str, text: Option<String>) -> Result<String> {
 
 impl ConnectionRequest {
     /// The connection this asks for; `kept` is the one it changes.
-    pub(super) fn into_new(self, kept: Option<&DataConnection>) -> Result<NewConnection> {
+    pub(crate) fn into_new(self, kept: Option<&DataConnection>, unsaid: Unsaid) -> Result<NewConnection> {
         let name = match self.name {
             Some(text) => name(Some(&text))?,
             None => kept.map(|kept| kept.name.clone()).ok_or_else(|| Error::invalid("name", "is missing"))?,
@@ -88,6 +99,7 @@ impl ConnectionRequest {
             (None, None) => HashAlgorithm::Sha256,
         };
         let given = self.configuration.unwrap_or_default();
+        let mut credentials = kept.map_or(Credentials::Given, |kept| kept.credentials);
         let kept = kept.map(|kept| &kept.config);
         let config = match kind {
             Some(ConnectionType::Postgresql) => {
@@ -96,7 +108,7 @@ impl ConnectionRequest {
                     Some(_) | None => None,
                 };
                 let Database { host, port, database, user, password, ssl_mode } =
-                    given.into_database(5432, kept)?;
+                    given.into_database(5432, kept, unsaid, &mut credentials)?;
                 ConnectionConfig::Postgresql(PostgresqlConfig {
                     host,
                     port,
@@ -112,7 +124,7 @@ impl ConnectionRequest {
                     Some(_) | None => None,
                 };
                 let Database { host, port, database, user, password, ssl_mode } =
-                    given.into_database(3306, kept)?;
+                    given.into_database(3306, kept, unsaid, &mut credentials)?;
                 ConnectionConfig::Mysql(MysqlConfig { host, port, database, user, password, ssl_mode })
             }
             Some(ConnectionType::Sqlite) => {
@@ -136,7 +148,10 @@ impl ConnectionRequest {
                 ));
             }
         };
-        Ok(NewConnection { name, config, algorithm })
+        if matches!(config, ConnectionConfig::Sqlite(_) | ConnectionConfig::Files(_)) {
+            credentials = Credentials::Given;
+        }
+        Ok(NewConnection { name, config, credentials, algorithm })
     }
 }
 
@@ -167,21 +182,37 @@ impl From<MysqlConfig> for Database {
 impl ConfigurationRequest {
     /// A password is kept only for the same host, port and user, so that nobody can send it
     /// somewhere else.
-    fn into_database(self, usual_port: u16, kept: Option<Database>) -> Result<Database> {
+    fn into_database(
+        self,
+        usual_port: u16,
+        kept: Option<Database>,
+        unsaid: Unsaid,
+        credentials: &mut Credentials,
+    ) -> Result<Database> {
         let kept = kept.as_ref();
         let host = needed("configuration.host", self.host.or(kept.map(|kept| kept.host.clone())))?;
         let port = self.port.or(kept.map(|kept| kept.port)).unwrap_or(usual_port);
         let user = needed("configuration.user", self.user.or(kept.map(|kept| kept.user.clone())))?;
-        let password = match (self.password, kept) {
-            (Some(password), _) => Secret::new(password),
-            (None, Some(kept)) if kept.host == host && kept.port == port && kept.user == user => {
+        let password = match (self.password, kept, unsaid) {
+            (Some(password), _, _) => {
+                *credentials = Credentials::Given;
+                Secret::new(password)
+            }
+            (None, Some(kept), _) if kept.host == host && kept.port == port && kept.user == user => {
                 kept.password.clone()
             }
-            (None, Some(_)) => {
+            (None, Some(_), Unsaid::NoneOrRefused) => {
                 let reason = "must be given again when the host, the port or the user changes";
                 return Err(Error::invalid("configuration.password", reason));
             }
-            (None, None) => Secret::default(),
+            (None, None, Unsaid::NoneOrRefused) => {
+                *credentials = Credentials::Given;
+                Secret::default()
+            }
+            (None, _, Unsaid::Missing) => {
+                *credentials = Credentials::Missing;
+                Secret::default()
+            }
         };
         let database = self.database.or(kept.map(|kept| kept.database.clone()));
         Ok(Database {
@@ -209,7 +240,7 @@ mod tests {
     use super::*;
 
     fn read(body: Value, kept: Option<&DataConnection>) -> Result<NewConnection> {
-        serde_json::from_value::<ConnectionRequest>(body).unwrap().into_new(kept)
+        serde_json::from_value::<ConnectionRequest>(body).unwrap().into_new(kept, Unsaid::NoneOrRefused)
     }
 
     fn saved(new: NewConnection) -> DataConnection {
@@ -218,6 +249,7 @@ mod tests {
             pool_id: DataPoolId::random(),
             name: new.name,
             config: new.config,
+            credentials: new.credentials,
             pseudonymisation: Pseudonymisation { algorithm: new.algorithm, salt: Secret::default() },
             created_at: Timestamp::from_millis(0),
         }
@@ -262,6 +294,28 @@ mod tests {
         }
         let given = json!({"configuration": {"host": "evil", "password": "p"}});
         assert!(read(given, Some(&kept)).is_ok());
+    }
+
+    #[test]
+    fn a_password_that_is_missing_stays_missing_until_it_is_said() {
+        let body = json!({"name": "ERP", "type": "MYSQL", "configuration": {
+            "host": "db", "database": "erp", "user": "reader"}});
+        let read = |body: Value, kept: Option<&DataConnection>| {
+            let request = serde_json::from_value::<ConnectionRequest>(body).unwrap();
+            saved(request.into_new(kept, Unsaid::Missing).unwrap())
+        };
+        let imported = read(body, None);
+        assert_eq!(imported.credentials, Credentials::Missing);
+        let renamed = read(json!({"name": "CRM"}), Some(&imported));
+        assert_eq!((renamed.name.as_str(), renamed.credentials), ("CRM", Credentials::Missing));
+        let said = read(json!({"configuration": {"password": ""}}), Some(&renamed));
+        assert_eq!(said.credentials, Credentials::Given);
+        // One that was there does not go to another host.
+        let kept = postgresql();
+        let moved = read(json!({"configuration": {"host": "other"}}), Some(&kept));
+        let ConnectionConfig::Postgresql(config) = &moved.config else { panic!("the type is kept") };
+        assert_eq!((config.password.expose(), moved.credentials), ("", Credentials::Missing));
+        assert_eq!(read(json!({"name": "b"}), Some(&kept)).credentials, Credentials::Given);
     }
 
     #[test]

@@ -37,6 +37,15 @@ pub(crate) async fn execution_events(
     Auth(caller): Auth,
     Path(id): Path<ExecutionId>,
 ) -> Reply<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    follow(engine, caller, id).await
+}
+
+/// The same, for whoever has been found out otherwise.
+pub(crate) async fn follow(
+    engine: Engine,
+    caller: Caller,
+    id: ExecutionId,
+) -> Reply<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     // Followed before the state is read, so that no change falls in between.
     let news = engine.news_of(id);
     let mut follower =

@@ -102,7 +102,7 @@ fn identifier(field: &str, text: Option<String>) -> Result<Option<Identifier>> {
 
 impl TableExtractionRequest {
     /// The table this asks for; `kept` is the one it changes.
-    pub(super) fn into_table(self, kept: Option<&TableExtraction>) -> Result<TableExtraction> {
+    pub(crate) fn into_table(self, kept: Option<&TableExtraction>) -> Result<TableExtraction> {
         self.refuse_what_is_not_honoured()?;
         let name = identifier("tableName", self.table_name)?
             .or_else(|| kept.map(|kept| kept.table.name.clone()))

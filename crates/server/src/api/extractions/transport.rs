@@ -101,7 +101,7 @@ pub(crate) struct TableConfigurationParameterValue {
 }
 
 impl TableExtractionTransport {
-    pub(super) fn new(task: &Task, table: &TableExtraction) -> Self {
+    pub(crate) fn new(task: &Task, table: &TableExtraction) -> Self {
         let selected = match &table.columns {
             ColumnChoice::Only(columns) => columns.iter().map(Identifier::to_string).collect(),
             ColumnChoice::All => Vec::new(),

@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 pub(crate) enum Family {
     /// The wire contract: `application/json` with the common error object.
     Contract,
+    /// The contract's calls of the stream client, which reads `reference` and `message` whatever the status.
+    Stream,
     /// Our own API: `application/problem+json` (RFC 9457).
     Own,
 }
@@ -15,12 +17,18 @@ pub(crate) enum Family {
 impl Family {
     /// The family of a path, matched or not.
     pub(crate) fn of(path: &str) -> Self {
-        if path.starts_with("/forebay/") { Self::Own } else { Self::Contract }
+        if path.starts_with("/forebay/") {
+            Self::Own
+        } else if path.starts_with("/continuous-batch-processing/") {
+            Self::Stream
+        } else {
+            Self::Contract
+        }
     }
 
     pub(crate) const fn media_type(self) -> &'static str {
         match self {
-            Self::Contract => "application/json",
+            Self::Contract | Self::Stream => "application/json",
             Self::Own => "application/problem+json",
         }
     }
@@ -43,10 +51,10 @@ pub(crate) struct ContractError {
     /// The live execution, when that is what stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) execution_id: Option<String>,
-    /// What to look for in the server's log; only with a 5xx.
+    /// What to look for in the server's log; with a 5xx, and always for the stream client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reference: Option<String>,
-    /// As `detail`; only with a 5xx.
+    /// As `detail`; with a 5xx, and always for the stream client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
 }

@@ -16,6 +16,8 @@ use crate::api::words::{ExecutionPriority, ExtractionMode, MisfirePolicy, OnFail
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ScheduleRequest {
+    /// What others in an export call it; of no account elsewhere.
+    pub(crate) id: Option<String>,
     /// 1 to 100 characters; one schedule of a pool has it.
     name: Option<String>,
     /// True when null.
@@ -58,7 +60,7 @@ impl PreviewRequest {
 }
 
 impl ScheduleRequest {
-    pub(super) fn into_new(self, now: Timestamp) -> Result<ScheduleSettings> {
+    pub(crate) fn into_new(self, now: Timestamp) -> Result<ScheduleSettings> {
         let missing = |field: &str, what: &str| Error::invalid(field, format!("is missing; {what}"));
         let trigger = match (self.pattern, self.after_schedule_id) {
             (Some(pattern), None) => {

@@ -15,6 +15,7 @@ use forebay_core::Timestamp;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::export::{ExportRequest, Exported};
 use forebay_core::id::DataPoolId;
 use forebay_core::plane::{Damage, DataPlane, Workers};
 use forebay_core::source::{SourceError, SourceErrorKind, SourceTable};
@@ -66,6 +67,15 @@ impl DataPlane for NoPlane {
     }
 
     async fn query(&self, _: DataPoolId, _: Query, _: &Stop) -> Result<Rows, WarehouseError> {
+        Err(nothing())
+    }
+
+    async fn export(
+        &self,
+        _: DataPoolId,
+        _: ExportRequest,
+        _: &Stop,
+    ) -> Result<Option<Exported>, WarehouseError> {
         Err(nothing())
     }
 
@@ -125,6 +135,8 @@ impl Api {
         let settings = Settings {
             file_roots: Vec::new(),
             backup_dir: std::env::temp_dir(),
+            exports_dir: std::env::temp_dir().join("forebay-no-exports"),
+            pools_dir: std::env::temp_dir().join("forebay-no-pools"),
             running_limit: 1,
             pool_limit: 1,
             source_limit: 1,

@@ -123,6 +123,8 @@ impl VariableValueTransport {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct VariableRequest {
+    /// What others in an export call it; of no account elsewhere.
+    pub(crate) id: Option<String>,
     name: Option<String>,
     /// 1 to 100 letters, digits, underscores, hyphens, points or inner spaces.
     placeholder: Option<String>,
@@ -145,7 +147,7 @@ pub(crate) struct VariableRequest {
 }
 
 impl VariableRequest {
-    pub(super) fn into_new(self, pool_id: DataPoolId, task_id: Option<TaskId>) -> Result<Parameter> {
+    pub(crate) fn into_new(self, pool_id: DataPoolId, task_id: Option<TaskId>) -> Result<Parameter> {
         let placeholder = self.placeholder.ok_or_else(|| Error::invalid("placeholder", "is missing"))?;
         let blank = Parameter {
             id: ParameterId::random(),

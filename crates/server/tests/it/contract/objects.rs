@@ -7,7 +7,7 @@ use crate::server::Server;
 use crate::world::World;
 
 #[tokio::test]
-async fn q4_a_template_id_is_taken_where_the_extraction_id_belongs() {
+async fn q04_a_template_id_is_taken_where_the_extraction_id_belongs() {
     let server = Server::start();
     let world = World::new(&server, false).await;
     let admin = server.admin();
@@ -25,7 +25,7 @@ async fn q4_a_template_id_is_taken_where_the_extraction_id_belongs() {
 }
 
 #[tokio::test]
-async fn q5_a_statement_is_raw_text_without_a_content_type() {
+async fn q05_a_statement_is_raw_text_without_a_content_type() {
     let server = Server::start();
     let world = World::new(&server, false).await;
     let admin = server.admin();
@@ -50,7 +50,7 @@ async fn q5_a_statement_is_raw_text_without_a_content_type() {
 }
 
 #[tokio::test]
-async fn q8_the_schema_name_of_columns_is_the_connection_id() {
+async fn q08_the_schema_name_of_columns_is_the_connection_id() {
     let server = Server::start();
     let world = World::new(&server, true).await;
     let admin = server.admin();
@@ -114,7 +114,7 @@ async fn q12_a_task_variable_names_its_task_in_its_first_value() {
 }
 
 #[tokio::test]
-async fn q19_and_q20_a_connection_has_its_pool_and_a_search_without_hits_has_an_empty_list() {
+async fn q19_a_connection_has_its_pool_and_its_metadata_are_no_object() {
     let server = Server::start();
     let world = World::new(&server, false).await;
     let admin = server.admin();
@@ -126,6 +126,15 @@ async fn q19_and_q20_a_connection_has_its_pool_and_a_search_without_hits_has_an_
         assert!(source["configuration"].is_array(), "{source}");
     }
     assert_eq!(sources.as_array().unwrap().len(), 2);
+    let overviews = admin.get(&world.pool.path("/overviews/data-sources")).await.ok();
+    assert_eq!(overviews, sources);
+}
+
+#[tokio::test]
+async fn q20_a_search_without_hits_has_an_empty_list() {
+    let server = Server::start();
+    let world = World::new(&server, false).await;
+    let admin = server.admin();
     let search = |connection: &str, text: &str| {
         let query = if text.is_empty() { String::new() } else { format!("?searchString={text}") };
         let path = world.pool.path(&format!("/data-sources/{connection}/search-tables{query}"));

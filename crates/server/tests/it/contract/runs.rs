@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::configuration;
 use crate::gate::ENDLESS;
-use crate::pool::{Pool, finished};
+use crate::pool::{Job, Pool, Run, finished};
 use crate::server::Server;
 use crate::world::World;
 
@@ -15,7 +15,7 @@ async fn status_of(pool: &Pool, job: &str) -> Value {
 }
 
 #[tokio::test]
-async fn q2_every_job_has_a_status_and_it_is_null_before_the_first_run() {
+async fn q02_every_job_has_a_status_and_it_is_null_before_the_first_run() {
     let server = Server::start();
     let pool = Pool::create(&server.admin()).await;
     assert_eq!(pool.client.get(&pool.path("/logs/status")).await.ok(), json!([]));
@@ -30,7 +30,7 @@ async fn q2_every_job_has_a_status_and_it_is_null_before_the_first_run() {
 }
 
 #[tokio::test]
-async fn q3_a_start_is_seen_before_it_is_answered() {
+async fn q03_a_start_is_seen_before_it_is_answered() {
     let server = Server::start();
     let pool = Pool::create(&server.admin()).await;
     let job = pool.job(None).await;
@@ -51,24 +51,36 @@ async fn q3_a_start_is_seen_before_it_is_answered() {
     assert_eq!(status_of(&pool, &job.id).await["status"], "CANCEL");
 }
 
-#[tokio::test]
-async fn q13_and_q14_the_newest_run_comes_first_and_so_does_the_reason_it_failed() {
-    let server = Server::start();
-    let pool = Pool::create(&server.admin()).await;
+/// A job whose first run went well and whose second one fails in its fourth line.
+async fn failing(pool: &Pool) -> (Job, Run, Run) {
     let job = pool.job(None).await;
     let task = job.transformation("SELECT 1").await;
     let first = job.run("FULL").await.succeeded();
     let sql = "CREATE TABLE kept AS SELECT 1 AS a;\n\n\nSELECT boom FROM kept;\nSELECT 2";
     job.set_statement(&task, sql).await;
     let second = job.run("FULL").await.ended("FAIL");
+    (job, first, second)
+}
 
-    // As the client looks for the reason.
+#[tokio::test]
+async fn q14_the_newest_run_comes_first() {
+    let server = Server::start();
+    let pool = Pool::create(&server.admin()).await;
+    let (job, first, second) = failing(&pool).await;
     let runs = pool.client.get(&pool.path(&format!("/logs/{}/executions", job.id))).await.ok();
     let items = runs["executionItems"].as_array().unwrap();
     let ids: Vec<&Value> = items.iter().map(|item| &item["executionId"]).collect();
     assert_eq!(ids, [&json!(second.id()), &json!(first.id())], "newest first");
     assert_eq!(runs["numOfPages"], 1);
     assert_eq!((&items[0]["status"], &items[0]["type"]), (&json!("FAIL"), &json!("JOB")));
+}
+
+#[tokio::test]
+async fn q13_the_reason_why_a_task_failed_is_its_first_message() {
+    let server = Server::start();
+    let pool = Pool::create(&server.admin()).await;
+    let (job, _, second) = failing(&pool).await;
+    // As the client looks for the reason.
     let tasks = pool.path(&format!("/logs/executions?executionId={}&type=TASK&id={}", second.id(), job.id));
     let tasks = pool.client.get(&tasks).await.ok();
     let failed: Vec<&Value> =
