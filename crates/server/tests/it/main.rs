@@ -5,7 +5,6 @@
 mod backup;
 mod bad_input;
 mod borders;
-mod browser;
 mod cli;
 mod client;
 mod compare;

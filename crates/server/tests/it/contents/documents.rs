@@ -142,8 +142,9 @@ async fn a_batch_replaces_what_has_the_same_name_and_leaves_the_rest() {
         4,
         "the first job of the name `Load` takes the old one's id"
     );
-    assert_eq!(first["dataJobs"][0]["id"], json!(kept.id));
-    assert_eq!(first["dataJobs"][0]["dataSourceId"], json!(existing));
+    let mut jobs = first["dataJobs"].as_array().unwrap().iter();
+    let taken = jobs.find(|job| job["id"] == json!(kept.id)).unwrap();
+    assert_eq!(taken["dataSourceId"], json!(existing));
     assert_eq!(first["dataPool"]["name"], admin.get(&target.path("")).await.ok()["name"]);
     let events = &first["dataModels"][0]["tables"][1];
     assert_eq!((&events["alias"], &events["dataSourceId"]), (&json!("Events"), &json!(existing)));
