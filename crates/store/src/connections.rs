@@ -28,7 +28,7 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn data_connections(&self, pool: DataPoolId) -> Result<Vec<DataConnection>> {
-        let rows = db::query("select * from data_connections where pool_id = $1 order by created_at, name")
+        let rows = db::query("select * from data_connections where pool_id = $1 order by created_at, rowid")
             .bind(pool.to_string())
             .fetch_all(&*self.read()?)
             .map_err(db::error)?;

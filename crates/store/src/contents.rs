@@ -70,7 +70,7 @@ impl Store {
             tasks_of.entry(task.job_id).or_default().push(TaskContents { task, parameters });
         }
         let job_rows = db::query(
-            "select * from data_jobs where pool_id = $1 and purpose = $2 order by created_at, name, id",
+            "select * from data_jobs where pool_id = $1 and purpose = $2 order by created_at, rowid",
         )
         .bind(pool.to_string())
         .bind(JobPurpose::DataJob.as_str())
@@ -83,9 +83,9 @@ impl Store {
         };
         let jobs = job_rows.iter().map(with_tasks).collect::<Result<_>>()?;
         let connections =
-            rows("select * from data_connections where pool_id = $1 order by created_at, name")?;
+            rows("select * from data_connections where pool_id = $1 order by created_at, rowid")?;
         let connections = connections.iter().map(|row| connections::data_connection(self.secrets(), row));
-        let models = rows("select * from data_models where pool_id = $1 order by created_at, name, id")?;
+        let models = rows("select * from data_models where pool_id = $1 order by created_at, rowid")?;
         let with_mappings = |row: &Row| {
             let model = models::data_model(row)?;
             let name_mappings = name_mappings::of_model(connection, model.id)?;

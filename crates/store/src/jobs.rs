@@ -25,14 +25,14 @@ impl Store {
         }
     }
 
-    /// The jobs of a pool, the oldest first.
+    /// The jobs of a pool, the oldest first; those of one moment as they were added.
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn data_jobs(&self, pool: DataPoolId) -> Result<Vec<DataJob>> {
         self.scan(move |connection| {
             let rows = db::query(
-                "select * from data_jobs where pool_id = $1 and purpose = $2 order by created_at, name, id",
+                "select * from data_jobs where pool_id = $1 and purpose = $2 order by created_at, rowid",
             )
             .bind(pool.to_string())
             .bind(JobPurpose::DataJob.as_str())

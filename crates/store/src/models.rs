@@ -23,7 +23,7 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn data_models(&self, pool: DataPoolId) -> Result<Vec<DataModel>> {
-        let rows = db::query("select * from data_models where pool_id = $1 order by created_at, name, id")
+        let rows = db::query("select * from data_models where pool_id = $1 order by created_at, rowid")
             .bind(pool.to_string())
             .fetch_all(&*self.read()?)
             .map_err(db::error)?;

@@ -83,21 +83,19 @@ pub(super) struct Renewal {
     now: Timestamp,
     existing: PoolContents,
     ids: Ids,
-    /// How many things are still to come.
-    left: usize,
 }
 
 impl Renewal {
     /// Of what was sent, for a pool that has this already.
     pub(super) fn import(path: &str, pool: DataPoolId, now: Timestamp, existing: PoolContents) -> Self {
         let ids = Ids::default();
-        Self { path: path.to_owned(), origin: Origin::File, pool, now, existing, ids, left: 0 }
+        Self { path: path.to_owned(), origin: Origin::File, pool, now, existing, ids }
     }
 
     /// Of something of another pool, where these ids are known.
     pub(super) fn copy(pool: DataPoolId, now: Timestamp, ids: Ids) -> Self {
         let existing = PoolContents::default();
-        Self { path: String::new(), origin: Origin::Pool, pool, now, existing, ids, left: 0 }
+        Self { path: String::new(), origin: Origin::Pool, pool, now, existing, ids }
     }
 
     /// Contents as they are to be written, and what became of the models. `given` are connections of the pool that
@@ -110,11 +108,10 @@ impl Renewal {
     ) -> Result<(PoolContents, Vec<(DataModelId, DataModelId)>)> {
         let PoolContents { connections, parameters, models, jobs, schedules } = contents;
         let things = connections.len() + parameters.len() + models.len() + jobs.len() + schedules.len();
-        self.left = things + jobs.iter().map(|found| found.tasks.len()).sum::<usize>();
-        if self.left > THINGS_LIMIT {
+        let things = things + jobs.iter().map(|found| found.tasks.len()).sum::<usize>();
+        if things > THINGS_LIMIT {
             let reason = format!(
-                "hold {} connections, parameters, models, jobs, tasks and schedules, and {THINGS_LIMIT} are the most",
-                self.left
+                "hold {things} connections, parameters, models, jobs, tasks and schedules, and {THINGS_LIMIT} are the most"
             );
             return Err(Error::invalid(format!("{}contents", self.path), reason));
         }
@@ -127,13 +124,6 @@ impl Renewal {
         let jobs = self.jobs(jobs)?;
         let schedules = self.schedules(schedules, by)?;
         Ok((PoolContents { connections, parameters, models, jobs, schedules }, mappings))
-    }
-
-    /// When the next thing was made: lists go by it, and are to keep their order.
-    fn made_at(&mut self) -> Timestamp {
-        let earlier = i64::try_from(self.left).unwrap_or(0);
-        self.left = self.left.saturating_sub(1);
-        Timestamp::from_millis(self.now.as_millis() - earlier)
     }
 
     fn field(&self, rest: impl Display) -> String {
@@ -190,12 +180,11 @@ impl Renewal {
             if !names.insert(connection.name.clone()) {
                 return Err(Error::invalid(format!("{field}.name"), "comes twice"));
             }
-            let created_at = self.made_at();
             let stays = given.get(&connection.id).or(there.get(&connection.name)).copied();
             let new = stays.unwrap_or_else(DataConnectionId::random);
             claim(&mut self.ids.connections, connection.id, new, &field)?;
             if stays.is_none() {
-                made.push(DataConnection { id: new, pool_id: self.pool, created_at, ..connection });
+                made.push(DataConnection { id: new, pool_id: self.pool, created_at: self.now, ..connection });
             }
         }
         Ok(made)
@@ -215,7 +204,6 @@ impl Renewal {
                 let reason = "only a parameter of a task can take its values from one of the pool";
                 return Err(Error::invalid(format!("{field}.settings.poolVariableId"), reason));
             }
-            self.made_at();
             let parameter = self.parameter(&field, parameter, &mut placeholders)?;
             made.push(Parameter { id, task_id: None, ..parameter });
         }

@@ -250,3 +250,29 @@ async fn who_may_not_edit_a_connection_is_not_told_why_it_does_not_answer() {
     assert!(told(&editor).await.contains("has no password"));
     assert!(!told(&viewer).await.contains("has no password"));
 }
+
+#[tokio::test]
+async fn namesakes_keep_their_order_and_their_ids_however_often_they_are_taken_in() {
+    let (from, to) = (House::new().await, House::new().await);
+    for statement in ["SELECT 0", "SELECT 1", "SELECT 2"] {
+        let job = from.empty_job("Load").await;
+        from.task(&job, "Transform", TaskKind::Transformation(Some(statement.to_owned()))).await;
+    }
+    let (_, contents) = from.engine.pool_contents(&from.admin, from.pool).await.unwrap();
+    // One of the name was made in the same moment: the clock of these tests stands still.
+    to.job("Load").await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let target = ImportTarget::Existing("targetPoolId".to_owned(), to.pool);
+        to.engine.import_contents(&to.admin, vec![import(target, contents.clone())]).await.unwrap();
+        let (_, there) = to.engine.pool_contents(&to.admin, to.pool).await.unwrap();
+        let statement = |found: &JobContents| match &found.tasks[0].task.kind {
+            TaskKind::Transformation(statement) => statement.clone().unwrap_or_default(),
+            other => panic!("{other:?}"),
+        };
+        seen.push(there.jobs.iter().map(|found| (found.job.id, statement(found))).collect::<Vec<_>>());
+    }
+    let statements: Vec<&str> = seen[0].iter().map(|(_, statement)| statement.as_str()).collect();
+    assert_eq!(statements, ["SELECT 0", "SELECT 1", "SELECT 2"]);
+    assert!(seen.iter().all(|next| *next == seen[0]), "{seen:?}");
+}

@@ -6,4 +6,4 @@ insert into data_jobs (id, pool_id, name, created_at, purpose)
 select id, pool_id, name, created_at, 'DATA_MODEL' from data_models;
 drop index data_jobs_by_connection;
 create index data_jobs_by_connection on data_jobs (pool_id, connection_id, purpose);
-create index data_jobs_by_pool on data_jobs (pool_id, purpose, created_at, name, id);
+create index data_jobs_by_pool on data_jobs (pool_id, purpose, created_at);

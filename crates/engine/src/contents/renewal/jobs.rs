@@ -44,8 +44,8 @@ impl Renewal {
         id: DataJobId,
         connection_id: Option<DataConnectionId>,
     ) -> Result<JobContents> {
-        let created_at = self.made_at();
-        let job = DataJob { id, pool_id: self.pool, connection_id, name: contents.job.name, created_at };
+        let job =
+            DataJob { id, pool_id: self.pool, connection_id, name: contents.job.name, created_at: self.now };
         let mut tasks = Vec::new();
         for (position, contents) in (0_i64..).zip(contents.tasks) {
             let field = match self.origin {
@@ -98,7 +98,7 @@ impl Renewal {
             position,
             kind,
             retry,
-            created_at: self.made_at(),
+            created_at: self.now,
             ..task
         };
         Ok(TaskContents { task, parameters: made })

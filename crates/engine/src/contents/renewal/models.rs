@@ -26,7 +26,7 @@ impl Renewal {
             let model = DataModel {
                 id,
                 pool_id: self.pool,
-                created_at: self.made_at(),
+                created_at: self.now,
                 created_by: Some(by),
                 changed_at: self.now,
                 ..self.model(&field, model, id, there.as_ref())?

@@ -64,7 +64,6 @@ impl Renewal {
         by: Subject,
     ) -> Result<Schedule> {
         let field = self.field(format!("schedules[{place}]"));
-        let created_at = self.made_at();
         let id = self.ids.schedules[&schedule.id];
         let mut settings = schedule.settings;
         for (place, job) in settings.jobs.iter_mut().enumerate() {
@@ -84,7 +83,7 @@ impl Renewal {
             settings,
             saved_by: by,
             saved_at: now,
-            created_at,
+            created_at: self.now,
             next: None,
         };
         let fires = matches!(schedule.settings.trigger, Trigger::Time(_));
