@@ -40,7 +40,9 @@ impl Mariadb {
             }
             give(&data, USER)?;
             let mut install = as_user(Path::new("mariadb-install-db"), USER)?;
-            install.arg("--no-defaults").arg("--datadir").arg(&data).arg("--tmpdir").arg(folder);
+            // This script takes a value only after an equals sign.
+            install.arg("--no-defaults").arg(format!("--datadir={}", data.display()));
+            install.arg(format!("--tmpdir={}", folder.display()));
             install.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
             run(install.current_dir(folder))?;
         }
