@@ -23,11 +23,11 @@ function follow(place) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = page.getElementById("live");
         const open = document.activeElement;
-        // Whoever is about to press a button keeps it.
-        if (fresh && !(open && open.closest("#live form"))) place.replaceChildren(...fresh.childNodes);
-        if (fresh && !fresh.dataset.follow) {
+        const ended = fresh && !fresh.dataset.follow;
+        // Whoever is about to press a button keeps it, as long as there is something to press it for.
+        if (fresh && (ended || !(open && open.closest("#live form")))) place.replaceChildren(...fresh.childNodes);
+        if (ended) {
           news.close();
-          place.replaceChildren(...fresh.childNodes);
           return;
         }
       }

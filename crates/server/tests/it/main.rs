@@ -5,6 +5,7 @@
 mod backup;
 mod bad_input;
 mod borders;
+mod browser;
 mod cli;
 mod client;
 mod compare;

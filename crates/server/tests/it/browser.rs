@@ -1,0 +1,95 @@
+//! The pages in a real browser: Chromium, driven through ChromeDriver. Pictures of every page at two widths are left in
+//! the folder `target/pages`.
+
+mod driver;
+
+use serde_json::{Value, json};
+
+use self::driver::Browser;
+use crate::client::Client;
+use crate::pool::Pool;
+use crate::server::Server;
+use crate::world::World;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// Signs in by a link, sets a password, and signs in with it.
+async fn sign_in(browser: &Browser, admin: &Client, user: &str, name: &str) {
+    let link = admin.post(&format!("/forebay/api/v1/users/{user}/sign-in-link"), &Value::Null).await.ok();
+    browser.open(link["url"].as_str().unwrap()).await;
+    browser.press("Sign in").await;
+    browser.sees("Your account").await;
+    browser.fill("#password", PASSWORD).await;
+    browser.fill("#again", PASSWORD).await;
+    browser.check("account").await;
+    browser.press("Set the password").await;
+    browser.sees("A new password ends your sessions").await;
+    browser.press("Sign out").await;
+    browser.sees("With an API key instead").await;
+    browser.check("sign-in").await;
+    browser.fill("#name", name).await;
+    browser.fill("#password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("Data pools").await;
+}
+
+#[tokio::test]
+async fn a_job_is_set_off_watched_and_cancelled_and_a_second_user_is_let_in() {
+    let server = Server::start();
+    let admin = server.admin();
+    let world = World::new(&server, false).await;
+    let user = json!({"name": "Second", "email": "second@example.org"});
+    let second = admin.post("/forebay/api/v1/users", &user).await.ok();
+    let own = admin.get("/api/cloud").await.ok();
+
+    let browser = Browser::start(&server.url()).await;
+    sign_in(&browser, &admin, own["id"].as_str().unwrap(), "Administrator").await;
+    browser.fill("#name", "Made in a browser").await;
+    browser.press("Create").await;
+    browser.sees("Made in a browser").await;
+    let made = browser.address().await.rsplit('/').next().unwrap().to_owned();
+    let pool = Pool { id: made.clone(), client: admin.clone() };
+    browser.check("pool").await;
+
+    // A job that ends, watched while it runs: nothing is loaded again by hand.
+    browser.open_path(&format!("/integration/ui/pools/{}", world.pool.id)).await;
+    browser.check("pool-with-job").await;
+    browser.click(&format!("a[href$='jobId={}']", world.job.id)).await;
+    let address = browser.address().await;
+    let ids = format!(
+        "/integration/ui/pools/{}/data-configuration/data-jobs?jobId={}",
+        world.pool.id, world.job.id
+    );
+    assert!(address.ends_with(&ids), "{address}");
+    browser.check("job").await;
+    browser.press("Execute: everything (FULL)").await;
+    browser.sees("succeeded").await;
+    browser.check("execution").await;
+
+    // One that does not end by itself.
+    let job = pool.job(None).await;
+    job.transformation("CREATE TABLE endless AS SELECT count(*) AS n FROM range(400000) a, range(400000) b")
+        .await;
+    let page = format!("/integration/ui/pools/{made}/data-configuration/data-jobs?jobId={}", job.id);
+    browser.open_path(&page).await;
+    browser.press("Execute: what has changed (DELTA)").await;
+    browser.sees("running").await;
+    browser.check("execution-running").await;
+    browser.press("Cancel").await;
+    browser.sees("cancelled").await;
+
+    // The second user sees nothing, until an administrator ticks a box.
+    browser.open_path(&format!("/integration/ui/pools/{made}/permissions")).await;
+    browser.check("permissions").await;
+    browser.click("[aria-label='View: Second']").await;
+    browser.click("[aria-label='Save the permissions of Second']").await;
+    browser.sees("Permissions of Made in a browser").await;
+    browser.press("Sign out").await;
+    sign_in(&browser, &admin, second["id"].as_str().unwrap(), "second@example.org").await;
+    browser.sees("Made in a browser").await;
+    browser.check("pools").await;
+    browser.open_path(&format!("/integration/ui/pools/{}", world.pool.id)).await;
+    browser.sees("Not found").await;
+    browser.check("not-found").await;
+    browser.end().await;
+}
