@@ -3,34 +3,30 @@
 
 mod chunks;
 mod limits;
+mod start;
 mod stream;
+mod tidying;
 
 use std::path::PathBuf;
 
 use forebay_core::Timestamp;
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, RateLimit, Result};
-use forebay_core::execution::{Execution, Status, TaskExecution};
-use forebay_core::id::{DataConnectionId, DataPoolId, PushJobId, TaskId};
+use forebay_core::id::{DataConnectionId, DataPoolId, PushJobId};
 use forebay_core::name::Identifier;
 use forebay_core::oauth::Action;
 use forebay_core::pool::{DataPool, connection_schema, global_schema};
-use forebay_core::push::{PushChunk, PushJob, PushKind, PushSettings, PushStatus, push_dir, pushes_dir};
-use forebay_core::retry::RetryPolicy;
-use forebay_core::spec::{ChunkSpec, DataPushSpec, ExecutionSpec, NamedSchema, TaskSpec, Work};
-use forebay_core::stop::Stop;
+use forebay_core::push::{PushChunk, PushJob, PushSettings, PushStatus, push_dir};
 
 pub use chunks::ChunkUpload;
 pub(crate) use limits::Submissions;
 pub use stream::{SeenUpload, Upload};
 
+use self::start::executed_before;
 use crate::Engine;
-use crate::spec::{Frozen, parameter_specs};
 
 /// The most log lines that are told with a push.
 const LINES_TOLD: u32 = 200;
-/// A push is executed once, whoever asks at the same time.
-const ONCE: &str = "data push";
 
 /// A push and where it stands.
 #[derive(Clone, Debug)]
@@ -135,99 +131,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Queues the execution of a push.
-    async fn start_push(
-        &self,
-        caller: &Caller,
-        push: PushJob,
-        order: Option<Identifier>,
-    ) -> Result<Execution> {
-        let (pool, id) = (push.pool_id, push.id);
-        // Before its files are listed: one that came later would be left out in silence.
-        self.store().submit_push_job(pool, id, self.now()).await?;
-        let started = async {
-            let chunks = self.store().push_chunks(id).await?;
-            if chunks.is_empty() && !makes_an_empty_table(&push.settings) {
-                return Err(Error::conflict("the data push has no files; send some before it is executed"));
-            }
-            let mode = push.settings.kind.mode();
-            let mut execution = Execution::queued(pool, id.into(), mode, caller.subject, self.now());
-            execution.lane = Some(lane(&push));
-            let frozen = self.frozen_push(&execution, push, &chunks, order).await?;
-            let queued = self.queue(&execution, &frozen, Some(ONCE)).await?;
-            match queued.id == execution.id {
-                true => Ok(queued),
-                false => Err(executed_before(id, &queued)),
-            }
-        };
-        let started = started.await;
-        if started.is_err() {
-            self.store().withdraw_push_job(id).await?;
-        }
-        started
-    }
-
-    async fn frozen_push(
-        &self,
-        execution: &Execution,
-        push: PushJob,
-        chunks: &[PushChunk],
-        order: Option<Identifier>,
-    ) -> Result<Frozen> {
-        let pool = push.pool_id;
-        let settings = push.settings;
-        let default_length = self.store().settings().await?.data_push_text_length();
-        let (connection_id, changed_at) = (settings.connection_id, settings.changed_at);
-        let target: String = settings.target.as_str().chars().take(80).collect();
-        let query = settings.post_execution_query.clone();
-        let work = Work::DataPush(Box::new(DataPushSpec {
-            push_id: push.id,
-            text_length: settings.text_length.unwrap_or(default_length),
-            settings,
-            chunks: chunks.iter().map(|chunk| ChunkSpec { id: chunk.id, kind: chunk.kind }).collect(),
-            order,
-            done: Vec::new(),
-        }));
-        let mut tasks = vec![(format!("Push to {target}"), "EXTRACTION", work, Vec::new())];
-        let mut schemas = Vec::new();
-        if let Some(statement) = query {
-            let parameters = parameter_specs(&[], &self.store().parameters(pool, None).await?);
-            let work = Work::Transformation { statement };
-            tasks.push(("Post-execution query".to_owned(), "TRANSFORMATION", work, parameters));
-            for connection in self.store().data_connections(pool).await? {
-                let (connection_id, name) = (connection.id, connection.name.to_string());
-                schemas.push(NamedSchema { connection_id, name });
-            }
-        }
-        let (mut specs, mut shown) = (Vec::new(), Vec::new());
-        for (position, (name, kind, work, parameters)) in (0..).zip(tasks) {
-            let task_id = TaskId::random();
-            shown.push(TaskExecution {
-                task_id,
-                name: name.clone(),
-                kind: kind.to_owned(),
-                position,
-                status: Status::Queued,
-                message: None,
-                started_at: None,
-                finished_at: None,
-                steps: Vec::new(),
-            });
-            specs.push(TaskSpec { id: task_id, name, work, parameters, retry: RetryPolicy::default() });
-        }
-        let spec = ExecutionSpec {
-            execution_id: execution.id,
-            pool_id: pool,
-            job_id: execution.job_id,
-            connection_id,
-            mode: execution.mode,
-            changed_at: changed_at.unwrap_or(execution.queued_at),
-            tasks: specs,
-            schemas,
-        };
-        Ok(Frozen { spec, tasks: shown })
-    }
-
     /// A new push, its settings checked.
     async fn new_push(
         &self,
@@ -287,109 +190,9 @@ impl Engine {
         Ok(SeenPush { push, status, changed_at, logs })
     }
 
-    /// Removes what nobody needs any more of a push: its files when it was executed, and all of it when it was
-    /// deleted.
-    pub(crate) async fn push_is_over(&self, pool: DataPoolId, id: PushJobId) {
-        match self.store().needs_push_files(id).await {
-            Ok(true) => return,
-            Ok(false) => self.remove_push_files(pool, id).await,
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "a data push cannot be looked at; the janitor will");
-                return;
-            }
-        }
-        if let Err(Error::NotFound { .. }) = self.store().push_job(pool, id).await
-            && let Err(error) = self.store().drop_push_jobs_before(Timestamp::from_millis(i64::MIN)).await
-        {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "a deleted data push cannot be dropped; the janitor will");
-        }
-    }
-
-    /// As [`Engine::push_is_over`], after an execution of whatever job.
-    pub(crate) async fn run_of_push_is_over(&self, execution: &Execution) {
-        let Ok(id) = execution.job_id.to_string().parse::<PushJobId>() else { return };
-        if tokio::fs::try_exists(self.push_dir(execution.pool_id, id)).await.unwrap_or(false) {
-            self.push_is_over(execution.pool_id, id).await;
-        }
-    }
-
-    /// Drops pushes that are older than the settings keep, and files that no push needs.
-    ///
-    /// # Errors
-    /// Only `Internal`, `Unavailable` and `InsufficientStorage`.
-    pub(crate) async fn tidy_pushes(&self, before: Timestamp, stop: &Stop) -> Result<u64> {
-        let mut all = 0;
-        while !stop.is_requested() {
-            let dropped = self.store().drop_push_jobs_before(before).await?;
-            if dropped.is_empty() {
-                break;
-            }
-            all += dropped.len() as u64;
-            for (pool, id) in dropped {
-                self.remove_push_files(pool, id).await;
-            }
-        }
-        let pools = self.0.settings.pools_dir.clone();
-        let listed =
-            tokio::task::spawn_blocking(move || list_pushes(&pools)).await.map_err(Error::internal)?;
-        for (pool, id) in listed {
-            if stop.is_requested() {
-                break;
-            }
-            if !self.store().needs_push_files(id).await? {
-                self.remove_push_files(pool, id).await;
-            }
-        }
-        Ok(all)
-    }
-
     fn push_dir(&self, pool: DataPoolId, id: PushJobId) -> PathBuf {
         push_dir(&self.0.settings.pools_dir.join(pool.to_string()), id)
     }
-
-    async fn remove_push_files(&self, pool: DataPoolId, id: PushJobId) {
-        match tokio::fs::remove_dir_all(self.push_dir(pool, id)).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(data_pool.id = %pool, error, "the files of a data push cannot be removed");
-            }
-            _ => {}
-        }
-    }
-}
-
-/// The folders of pushes that there are. What cannot be listed is looked at again the next time.
-fn list_pushes(pools_dir: &std::path::Path) -> Vec<(DataPoolId, PushJobId)> {
-    let entries = |dir: &std::path::Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut found = Vec::new();
-    for pool in entries(pools_dir) {
-        let Some(Ok(id)) = pool.file_name().to_str().map(str::parse::<DataPoolId>) else { continue };
-        for push in entries(&pushes_dir(&pool.path())) {
-            if let Some(Ok(push)) = push.file_name().to_str().map(str::parse::<PushJobId>) {
-                found.push((id, push));
-            }
-        }
-    }
-    found
-}
-
-fn executed_before(id: PushJobId, execution: &Execution) -> Error {
-    let stands = match execution.status {
-        Status::Queued => "is queued",
-        Status::Running => "runs",
-        Status::Success | Status::Fail | Status::Cancel | Status::Skipped => "was executed",
-    };
-    Error::conflict(format!(
-        "the data push `{id}` {stands} already, and a push is executed once; make a new one to push again"
-    ))
-}
-
-/// Whether no files at all mean a table without rows.
-fn makes_an_empty_table(settings: &PushSettings) -> bool {
-    let has_columns = settings.table_schema.as_ref().is_some_and(|schema| !schema.columns.is_empty());
-    settings.kind == PushKind::Replace && has_columns
 }
 
 /// What a push writes first: pushes to one table run one after the other.
