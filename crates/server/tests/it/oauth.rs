@@ -4,11 +4,14 @@ mod browser;
 mod programs;
 mod scopes;
 
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
+use crate::pool::Pool;
 use crate::server::Server;
 
 const CLIENTS: &str = "/forebay/api/v1/oauth/clients";
@@ -90,6 +93,31 @@ async fn device_login(user: &Client, scope: &str) -> Value {
     let device = begun["device_code"].as_str().unwrap();
     let asked = [("grant_type", DEVICE_GRANT), ("device_code", device), ("client_id", "content-cli")];
     anonymous.form(TOKEN, &asked).await.ok()
+}
+
+/// Waits until a token of one second is refused.
+async fn until_expired(client: &Client) {
+    let begun = Instant::now();
+    while client.get("/api/cloud").await.status != 401 {
+        assert!(begun.elapsed().as_secs() < 30, "a token of one second does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Clients whose tokens let them into a pool until they expired or were revoked.
+pub(crate) async fn ended(server: &Server, pool: &Pool) -> Vec<(&'static str, Client)> {
+    let scope = "integration.data-pools";
+    let program = Program::new(server, &[scope], &pool.id, &["VIEW", "EDIT", "MANAGE"]).await;
+    let revoked = program.client(server, scope).await;
+    revoked.get(&pool.path("")).await.ok();
+    let header = server.with_authorization(&basic(&program.id, &program.secret));
+    let answer = header.form("/oauth2/revoke", &[("token", revoked.key())]).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    let path = format!("{CLIENTS}/{}", program.id);
+    server.admin().put(&path, &json!({"accessTokenSeconds": 1})).await.ok();
+    let expired = program.client(server, scope).await;
+    until_expired(&expired).await;
+    vec![("a token that was revoked", revoked), ("a token that has expired", expired)]
 }
 
 /// The id of something that the user with this client's key has allowed.

@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
+use crate::oauth;
 use crate::pool::Pool;
 use crate::server::Server;
 use crate::world::{World, form, number};
@@ -135,6 +136,16 @@ impl Member {
     }
 }
 
+/// An administrator with a key that was deleted.
+async fn deleted_key(server: &Server) -> Client {
+    let admin = server.admin();
+    let made = admin.post("/forebay/api/v1/keys", &json!({"name": "Deleted"})).await.ok();
+    let client = server.bearer(made["key"].as_str().unwrap());
+    client.get("/forebay/api/v1/users").await.ok();
+    admin.delete(&format!("/forebay/api/v1/keys/{}", made["id"].as_str().unwrap())).await.refused(204);
+    client
+}
+
 const MEMBERS: [&[&str]; 7] = [
     &[],
     &["VIEW"],
@@ -159,6 +170,8 @@ async fn every_operation_asks_for_what_the_document_says() {
     for member in &members {
         member.grant(&shared.pool).await;
     }
+    let mut ended = oauth::ended(&server, &shared.pool).await;
+    ended.push(("a key that was deleted", deleted_key(&server).await));
     let mut faults = Vec::new();
     for operation in operations(&server).await {
         // What it needs is in a form, and other than the API's credentials; see the tests of OAuth.
@@ -181,6 +194,10 @@ async fn every_operation_asks_for_what_the_document_says() {
             let wrong = server.with_authorization(&format!("AppKey {}", server.admin_key()));
             let answer = operation.call(&wrong, &shared, &granted.subject, &admin).await;
             check("the administrator with the prefix of applications", Some(401), &answer);
+            for (who, client) in &ended {
+                let answer = operation.call(client, &shared, &granted.subject, &admin).await;
+                check(who, Some(401), &answer);
+            }
         }
         for member in &members {
             let refusal = member.refusal(&operation.needs);

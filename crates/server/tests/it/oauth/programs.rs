@@ -1,9 +1,6 @@
 //! Clients that act by themselves, as pycelonis, content-cli and plain requests ask for tokens.
 
-use std::time::{Duration, Instant};
-
 use super::*;
-use crate::pool::Pool;
 use crate::world::World;
 
 const ALL_OF_A_COMMAND_LINE: &str = "studio package-manager integration.data-pools action-engine.projects";
@@ -185,12 +182,7 @@ async fn a_token_that_has_ended_or_was_changed_is_refused() {
 
     let path = format!("{CLIENTS}/{}", program.id);
     server.admin().put(&path, &json!({"accessTokenSeconds": 1})).await.ok();
-    let short = program.client(&server, "studio").await;
-    let begun = Instant::now();
-    while short.get("/api/cloud").await.status != 401 {
-        assert!(begun.elapsed().as_secs() < 30, "a token of one second does not end");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_expired(&program.client(&server, "studio").await).await;
     client.get("/api/cloud").await.ok();
     let changed = server.admin().put(&path, &json!({"accessTokenSeconds": "default"})).await.ok();
     assert_eq!(changed["accessTokenSeconds"], Value::Null);
