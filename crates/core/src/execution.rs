@@ -225,6 +225,21 @@ pub enum LogLevel {
     Error,
 }
 
+/// Which messages of an execution's log are meant. Nothing said: all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFilter {
+    pub task: Option<TaskId>,
+    pub levels: Vec<LogLevel>,
+    /// A part of the text, in small or capital letters.
+    pub text: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOrder {
+    NewestFirst,
+    OldestFirst,
+}
+
 /// A line of an execution's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogMessage {

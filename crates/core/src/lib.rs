@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`id`] and [`name`] are the smallest words; [`pool`], [`connection`], [`job`],
 //! [`extraction`], [`parameter`] and [`model`] say what a user sets up, and [`contents`] holds all of it for a copy; [`execution`] says how a
-//! run of it is told; [`push`] is what clients send by themselves; [`spec`] is the frozen form of a job that is handed to what runs it;
+//! run of it is told, [`history`] what is asked of many runs; [`push`] is what clients send by themselves; [`spec`] is the frozen form of a job that is handed to what runs it;
 //! [`source`] and [`warehouse`] are what a run reads from and writes to; [`event`] is the news it
 //! sends back; [`queue`] says which execution is next; [`plane`] is what runs it all; [`access`]
 //! says who may do what, and [`oauth`] what of it counts with an access token;
@@ -20,6 +20,7 @@ pub mod execution;
 pub mod export;
 pub mod extraction;
 pub mod fault;
+pub mod history;
 pub mod id;
 pub mod job;
 pub mod model;

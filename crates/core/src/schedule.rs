@@ -28,7 +28,7 @@ pub use self::pattern::{Day, Interval, MonthDay, Pattern, TimeOfDay, Unit};
 pub use self::plan::{CATCH_UP_LIMIT, Decision, GRACE_MILLIS, Plan, Verdict};
 pub use self::run::{Cause, FiringOutcome, RunJob, ScheduleRun};
 pub use self::timetable::{Occurrence, Shift, Timetable};
-pub use self::zone::Zone;
+pub use self::zone::{ClockChange, Zone};
 
 /// The most seconds by which a start may be put off.
 pub const JITTER_LIMIT_SECONDS: u32 = 24 * 60 * 60;

@@ -4,14 +4,18 @@
 //! How free space is measured is handed in, so that tests fill and empty a disk as they like.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use forebay_core::access::Caller;
 use forebay_core::error::{Error, Result};
+use forebay_core::pool::DataPool;
 use forebay_core::settings::Setting;
 use forebay_core::stop::Stop;
 
 use crate::Engine;
+use crate::backup::folder::blocking;
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -68,6 +72,13 @@ impl DiskState {
     }
 }
 
+/// A pool, and what its files take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolSize {
+    pub pool: DataPool,
+    pub bytes: u64,
+}
+
 /// The disk, and what is known of it.
 pub(crate) struct DiskWatch {
     disk: Arc<dyn Disk>,
@@ -93,6 +104,24 @@ impl Engine {
     #[must_use]
     pub fn disk(&self) -> Option<DiskState> {
         self.0.disk.state()
+    }
+
+    /// What the files of every pool take, the largest first: rows, published models, and what is pushed and waits.
+    /// Files that come or go meanwhile count or do not.
+    ///
+    /// # Errors
+    /// `Forbidden` for everybody but administrators.
+    pub async fn pool_sizes(&self, caller: &Caller) -> Result<Vec<PoolSize>> {
+        Self::administrator(caller)?;
+        let pools = self.store().data_pools().await?;
+        let dir = self.0.settings.pools_dir.clone();
+        let mut sizes = blocking(move || {
+            let size = |pool: DataPool| PoolSize { bytes: bytes_below(&dir.join(pool.id.to_string())), pool };
+            Ok(pools.into_iter().map(size).collect::<Vec<_>>())
+        })
+        .await?;
+        sizes.sort_by_key(|size| std::cmp::Reverse(size.bytes));
+        Ok(sizes)
     }
 
     /// Refuses what would need room on a disk that has none.
@@ -169,6 +198,23 @@ impl Engine {
             self.0.wake.notify_one();
         }
     }
+}
+
+/// The size of all files below a folder. What cannot be looked at, or is gone by then, counts nothing.
+fn bytes_below(dir: &Path) -> u64 {
+    let (mut bytes, mut folders) = (0, vec![dir.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            // Of a link, not of what it leads to.
+            let Ok(told) = entry.metadata() else { continue };
+            if told.is_dir() {
+                folders.push(entry.path());
+            } else {
+                bytes += told.len();
+            }
+        }
+    }
+    bytes
 }
 
 /// Says so when the disk became low, alarming or good; not again while it stays so.

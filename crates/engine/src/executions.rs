@@ -3,9 +3,11 @@
 use forebay_core::access::Caller;
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::{
-    Execution, ExtractionMode, LogLevel, LogMessage, Priority, Status, TaskExecution,
+    Execution, ExtractionMode, LogFilter, LogLevel, LogMessage, LogOrder, Priority, Status, TaskExecution,
 };
-use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId, TaskId};
+use forebay_core::id::{
+    DataJobId, DataPoolId, ExecutionId, LogMessageId, ModelTableId, TableExtractionId, TaskId,
+};
 
 use crate::Engine;
 use crate::live::Standing;
@@ -98,7 +100,7 @@ impl Engine {
         Ok((execution, tasks))
     }
 
-    async fn visible(&self, caller: &Caller, id: ExecutionId) -> Result<Execution> {
+    pub(crate) async fn visible(&self, caller: &Caller, id: ExecutionId) -> Result<Execution> {
         let execution = self.store().execution(id).await?;
         match self.pool_to_watch(caller, execution.pool_id).await {
             Ok(_) => Ok(execution),
@@ -140,6 +142,37 @@ impl Engine {
     ) -> Result<(Vec<LogMessage>, u64)> {
         let execution = self.visible(caller, execution).await?;
         self.store().log_messages(execution.id, task, levels, limit, page).await
+    }
+
+    /// As [`Engine::log_messages`], of the messages that a filter lets through and from the end that is asked for.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn find_log_messages(
+        &self,
+        caller: &Caller,
+        execution: ExecutionId,
+        filter: &LogFilter,
+        order: LogOrder,
+        limit: u32,
+        page: u32,
+    ) -> Result<(Vec<LogMessage>, u64)> {
+        let execution = self.visible(caller, execution).await?;
+        self.store().find_log_messages(execution.id, filter, order, limit, page).await
+    }
+
+    /// How many messages of an execution's log are newer than this one; `None` when it has no such message (any more).
+    ///
+    /// # Errors
+    /// `NotFound` for the execution.
+    pub async fn newer_log_messages(
+        &self,
+        caller: &Caller,
+        execution: ExecutionId,
+        message: LogMessageId,
+    ) -> Result<Option<u64>> {
+        let execution = self.visible(caller, execution).await?;
+        self.store().newer_log_messages(execution.id, message).await
     }
 
     /// Asks for the end of an execution. It is final: what runs is stopped, what waits ends at once, and neither

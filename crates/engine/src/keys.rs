@@ -125,6 +125,13 @@ impl Engine {
     }
 
     /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn user(&self, caller: &Caller, id: UserId) -> Result<User> {
+        Self::administrator(caller)?;
+        self.store().user(id).await
+    }
+
+    /// # Errors
     /// `Forbidden`, `Conflict`.
     pub async fn create_user(
         &self,
@@ -154,6 +161,13 @@ impl Engine {
     pub async fn applications(&self, caller: &Caller) -> Result<Vec<Application>> {
         Self::administrator(caller)?;
         self.store().applications().await
+    }
+
+    /// # Errors
+    /// `Forbidden`, `NotFound`.
+    pub async fn application(&self, caller: &Caller, id: ApplicationId) -> Result<Application> {
+        Self::administrator(caller)?;
+        self.store().application(id).await
     }
 
     /// # Errors

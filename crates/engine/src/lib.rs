@@ -6,6 +6,7 @@
 mod access;
 mod backup;
 mod changes;
+mod comparison;
 mod connections;
 mod contents;
 mod data;
@@ -14,10 +15,13 @@ mod disk;
 mod dispatch;
 mod executions;
 mod exports;
+mod failed_parts;
 mod health;
+mod history;
 mod janitor;
 mod jobs;
 mod keys;
+mod last_loads;
 mod live;
 mod metrics;
 mod model_loads;
@@ -38,6 +42,7 @@ mod schedules;
 mod sessions;
 mod settings;
 mod spec;
+mod task_order;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -53,13 +58,17 @@ use tokio::sync::Notify;
 
 pub use backup::{Backup, BackupName, BackupState, Restored, restore};
 pub use changes::{Changed, Following};
+pub use comparison::Past;
 pub use connections::NewConnection;
 pub use contents::{Given, Import, ImportTarget, Imported, JobDestination};
-pub use disk::{Disk, DiskState, Space};
+pub use disk::{Disk, DiskState, PoolSize, Space};
 pub use executions::{Selection, StartExecution, TaskSelection};
 pub use exports::{Checks, ExportFile, NewDataExport};
+pub use failed_parts::FailedParts;
 pub use health::Check;
+pub use history::{History, HistoryQuestion, JobHistory};
 pub use keys::{FirstKey, NewKey};
+pub use last_loads::LastLoad;
 pub use metrics::Figures;
 pub use model_loads::{LoadHistory, ModelReload};
 pub use models::{ModelSettings, ModelTableChange, NewDataModel, ProcessChange, SeenModel};
@@ -72,6 +81,7 @@ pub use permissions::HeldGrant;
 pub use push::{ChunkUpload, SeenPush, SeenUpload, Upload};
 pub use schedules::Preview;
 pub use sessions::{NewSession, SignInError};
+pub use task_order::TaskMove;
 pub use tasks::NewTask;
 
 /// Tells the time. Tests turn their own.

@@ -2,10 +2,12 @@
 
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
-use forebay_core::id::{DataPoolId, ParameterId, TaskId};
+use forebay_core::id::{DataJobId, DataPoolId, ParameterId, TaskId};
 use forebay_core::parameter::{Parameter, ParameterOrigin};
+use forebay_core::spec::ParameterSpec;
 
 use crate::Engine;
+use crate::spec::parameter_specs;
 
 impl Engine {
     /// The parameters of a pool, or of a task.
@@ -20,6 +22,23 @@ impl Engine {
     ) -> Result<Vec<Parameter>> {
         self.pool_with(caller, Permission::View, pool).await?;
         self.store().parameters(pool, task).await
+    }
+
+    /// The parameters that the texts of a task may use, with the values that an execution would begin with: the
+    /// task's own, then those of the pool that they do not hide.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn parameters_for_task(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        task: &str,
+    ) -> Result<Vec<ParameterSpec>> {
+        let task = self.task(caller, pool, job, task).await?;
+        let own = self.store().parameters(pool, Some(task.id)).await?;
+        Ok(parameter_specs(&own, &self.store().parameters(pool, None).await?))
     }
 
     /// # Errors

@@ -239,6 +239,20 @@ impl Engine {
         self.store().schedule_runs(pool, schedule.id, limit, page).await
     }
 
+    /// The newest firing of each schedule of a pool that has fired, by the schedule.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn newest_schedule_runs(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+    ) -> Result<HashMap<ScheduleId, ScheduleRun>> {
+        self.pool_to_watch(caller, pool).await?;
+        let runs = self.store().newest_schedule_runs(pool).await?;
+        Ok(runs.into_iter().map(|run| (run.schedule_id, run)).collect())
+    }
+
     /// The next firings of a schedule, as if it were enabled; none of one that follows another.
     ///
     /// # Errors

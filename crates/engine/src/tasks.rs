@@ -43,13 +43,13 @@ impl Engine {
         self.task_of(pool, job, id).await
     }
 
-    async fn task_of(&self, pool: DataPoolId, job: DataJobId, id: &str) -> Result<Task> {
+    pub(crate) async fn task_of(&self, pool: DataPoolId, job: DataJobId, id: &str) -> Result<Task> {
         let job = self.store().data_job(pool, job).await?;
         self.store().task_by_template_or_instance(pool, job.id, id).await
     }
 
     /// Changes a task as it is when the change is made, so that of two changes at once neither is lost.
-    async fn change_task(
+    pub(crate) async fn change_task(
         &self,
         caller: &Caller,
         pool: DataPoolId,

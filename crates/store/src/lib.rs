@@ -4,12 +4,14 @@
 mod access;
 mod backup;
 mod claims;
+mod comparison;
 mod connections;
 mod contents;
 mod db;
 mod events;
 mod executions;
 mod exports;
+mod history;
 mod jobs;
 mod log_budget;
 mod logs;

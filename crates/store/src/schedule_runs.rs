@@ -132,6 +132,24 @@ impl Store {
         .await
     }
 
+    /// The newest firing of each schedule of a pool that has fired.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn newest_schedule_runs(&self, pool: DataPoolId) -> Result<Vec<ScheduleRun>> {
+        let transaction = self.snapshot()?;
+        let rows = db::query(
+            "select * from schedule_runs where seq in (
+               select (select max(seq) from schedule_runs where schedule_id = schedules.id)
+               from schedules where pool_id = $1
+             )",
+        )
+        .bind(pool.to_string())
+        .fetch_all(&transaction)
+        .map_err(db::error)?;
+        read_all(&transaction, &rows)
+    }
+
     /// # Errors
     /// `NotFound`.
     pub async fn schedule_run(&self, id: ScheduleRunId) -> Result<ScheduleRun> {

@@ -3,10 +3,11 @@
 use forebay_core::error::Kind;
 use forebay_core::id::{DataJobId, DataPoolId, TaskId};
 use forebay_core::job::{Task, TaskKind};
+use forebay_core::parameter::Parameter;
 use forebay_core::{Error, Result};
 
 use crate::db::{self, Connection, Query, Row};
-use crate::{Store, jobs};
+use crate::{Store, jobs, parameters};
 
 impl Store {
     /// Inserts a task at its position and moves those from there on; a negative position, or one past the end,
@@ -15,6 +16,14 @@ impl Store {
     /// # Errors
     /// `NotFound` for the job.
     pub async fn create_task(&self, task: &Task) -> Result<Task> {
+        self.create_task_with_parameters(task, &[]).await
+    }
+
+    /// The same with parameters of the task, all of it or nothing.
+    ///
+    /// # Errors
+    /// `NotFound` for the job, `Conflict` when a parameter of the pool that one of them names has gone.
+    pub async fn create_task_with_parameters(&self, task: &Task, parameters: &[Parameter]) -> Result<Task> {
         self.transact(|transaction| {
             let count = count(transaction, task.pool_id, task.job_id)?;
             let task = Task { position: place(task.position, count), ..task.clone() };
@@ -23,6 +32,14 @@ impl Store {
                 true => jobs::not_found(task.job_id),
                 false => db::error_or_duplicate(error, || format!("there already is a task `{}`", task.id)),
             })?;
+            for parameter in parameters {
+                parameters::insertion(parameter)?.execute(transaction).map_err(|error| {
+                    match db::is_foreign_key(&error) {
+                        true => Error::conflict("a parameter was deleted meanwhile; try again"),
+                        false => db::error(error),
+                    }
+                })?;
+            }
             Ok(task)
         })
         .await

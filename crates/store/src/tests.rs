@@ -6,6 +6,7 @@ mod claims;
 mod contents;
 mod executions;
 mod exports;
+mod history;
 mod models;
 mod oauth;
 mod push;

@@ -18,6 +18,16 @@ pub struct Zone {
     rules: TimeZone,
 }
 
+/// Clocks that are set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClockChange {
+    pub at: Timestamp,
+    /// By how much they are set forward; back when it is negative.
+    pub seconds: i32,
+    /// What they show from then on.
+    pub local: String,
+}
+
 /// What a wall clock time is in a zone.
 pub(super) enum Reading {
     Once(Timestamp),
@@ -76,6 +86,33 @@ impl Zone {
             Some(Reading::Skipped { end }) => end,
             None => at,
         }
+    }
+
+    /// When clocks are set after one moment and up to another, in order.
+    #[must_use]
+    pub fn changes(&self, after: Timestamp, until: Timestamp) -> Vec<ClockChange> {
+        let mut changes = Vec::new();
+        let Some((_, mut offset)) = self.wall(after) else { return changes };
+        let mut from = after;
+        while let Some((at, new)) = self.set_after(from)
+            && at <= until
+        {
+            // A zone that is called something else from then on sets no clock.
+            let seconds = new.seconds() - offset.seconds();
+            if seconds != 0 {
+                changes.push(ClockChange { at, seconds, local: self.local(at) });
+            }
+            (from, offset) = (at, new);
+        }
+        changes
+    }
+
+    /// The names of all zones, in order.
+    pub fn names() -> Vec<String> {
+        let mut names: Vec<String> =
+            TimeZoneDatabase::bundled().available().map(|name| name.as_str().to_owned()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// What clocks show at a moment; `None` beyond the years 0 to 9999.

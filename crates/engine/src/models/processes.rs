@@ -72,6 +72,33 @@ impl Engine {
         changed.ok_or_else(|| Error::internal("a change was made without being called"))
     }
 
+    /// Changes the configuration of an activity table from how it is now, or from an empty one. Unlike
+    /// [`Engine::put_process_configuration`] it can take something away.
+    ///
+    /// # Errors
+    /// `NotFound` for tables, `Forbidden`.
+    pub async fn change_process_configuration(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        model: DataModelId,
+        activity_table: ModelTableId,
+        change: impl FnOnce(&mut ProcessConfiguration) + Send,
+    ) -> Result<ProcessConfiguration> {
+        let mut changed = None;
+        let apply = |model: &mut DataModel| {
+            let said = ProcessChange { activity_table: Some(activity_table), ..ProcessChange::default() };
+            let id = put(model, said)?.id;
+            let process = model.processes.iter_mut().find(|kept| kept.id == id);
+            let process = process.ok_or_else(|| not_found(id))?;
+            change(process);
+            changed = Some(process.clone());
+            Ok(())
+        };
+        self.change_model(caller, pool, model, apply).await?;
+        changed.ok_or_else(|| Error::internal("a change was made without being called"))
+    }
+
     /// # Errors
     /// `NotFound`, `Forbidden`.
     pub async fn delete_process_configuration(

@@ -143,6 +143,7 @@ async fn only_administrators_see_and_set() {
     let forbidden =
         |answer: Option<Error>| assert!(matches!(answer, Some(Error::Forbidden(_))), "{answer:?}");
     forbidden(house.engine.settings(&member).await.err());
+    forbidden(house.engine.pool_sizes(&member).await.err());
     forbidden(house.engine.figures(&member).await.err());
     forbidden(house.engine.change_settings(&member, &[(Setting::LogsKeptDays, None)]).await.err());
     is_invalid(
@@ -165,4 +166,18 @@ async fn who_may_read_the_figures_sees_nothing_else() {
         permissions: [Permission::Metrics].into(),
     };
     is_invalid(house.engine.set_grant(&house.admin, &on_a_pool).await, "permissions", "for all pools");
+}
+
+#[tokio::test]
+async fn the_size_of_a_pool_is_that_of_all_its_files() {
+    let house = House::new().await;
+    let (other, _) = house.other_pool().await;
+    let folder = house.plane.pools_dir().join(other.to_string());
+    std::fs::create_dir_all(folder.join("models")).unwrap();
+    std::fs::write(folder.join("pool.duckdb"), [0; 3_000]).unwrap();
+    std::fs::write(folder.join("models").join("1.duckdb"), [0; 500]).unwrap();
+    let sizes = house.engine.pool_sizes(&house.admin).await.unwrap();
+    let sizes: Vec<_> = sizes.iter().map(|size| (size.pool.id, size.bytes)).collect();
+    // One that has nothing yet has no folder either.
+    assert_eq!(sizes, [(other, 3_500), (house.pool, 0)]);
 }

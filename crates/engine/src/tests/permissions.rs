@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use forebay_core::access::{Caller, Grant, Permission, Role, Scope, Subject};
 use forebay_core::error::{Error, Result};
-use forebay_core::execution::Status;
+use forebay_core::execution::{LogFilter, LogOrder, Status};
 use forebay_core::export::ExportFormat;
 use forebay_core::id::{
     ApplicationId, DataConnectionId, DataExportId, DataJobId, DataModelId, ExecutionId, ForeignKeyId,
@@ -18,8 +18,8 @@ use super::deletions::parameter;
 use super::house::{House, full, identifier, model_table, name, postgres, table};
 use super::push::{empty_push, upload};
 use crate::{
-    Checks, ModelReload, ModelSettings, ModelTableChange, NewConnection, NewDataExport, NewDataModel,
-    NewTask, ProcessChange,
+    Checks, HistoryQuestion, ModelReload, ModelSettings, ModelTableChange, NewConnection, NewDataExport,
+    NewDataModel, NewTask, ProcessChange, TaskMove,
 };
 
 /// The callers, in the order of the letters below.
@@ -55,7 +55,7 @@ const RELOAD: &str = "-xxxxxxxxo";
 const CREATE_POOL: &str = "xxxxxxxxoo";
 const ADMINISTER: &str = "xxxxxxxxxo";
 
-const TABLE: [(&str, &str); 103] = [
+const TABLE: [(&str, &str); 114] = [
     ("data_pool", WATCH),
     ("create_data_pool", CREATE_POOL),
     ("update_data_pool", EDIT),
@@ -80,6 +80,10 @@ const TABLE: [(&str, &str); 103] = [
     ("set_task_activation", EDIT),
     ("set_statement", EDIT),
     ("delete_task", EDIT),
+    ("move_task", EDIT),
+    ("duplicate_task", EDIT),
+    ("last_loads", VIEW),
+    ("parameters_for_task", VIEW),
     ("put_table_extractions", EDIT),
     ("delete_table_extraction", EDIT),
     ("create_model_load", EDIT),
@@ -102,6 +106,7 @@ const TABLE: [(&str, &str); 103] = [
     ("process_configurations", VIEW),
     ("process_configuration_of", VIEW),
     ("put_process_configuration", EDIT),
+    ("change_process_configuration", EDIT),
     ("delete_process_configuration", EDIT),
     ("reload_data_model", EDIT),
     ("cancel_execution of a reload", RELOAD),
@@ -125,6 +130,10 @@ const TABLE: [(&str, &str); 103] = [
     ("execution", WATCH),
     ("executions", WATCH),
     ("log_messages", WATCH),
+    ("find_log_messages", WATCH),
+    ("past_of_execution", WATCH),
+    ("failed_parts", START),
+    ("history", WATCH),
     ("tables", VIEW),
     ("table", VIEW),
     ("query", VIEW),
@@ -150,9 +159,11 @@ const TABLE: [(&str, &str); 103] = [
     ("replicate", EDIT),
     ("held_grants", ADMINISTER),
     ("users", ADMINISTER),
+    ("user", ADMINISTER),
     ("create_user", ADMINISTER),
     ("delete_user", ADMINISTER),
     ("applications", ADMINISTER),
+    ("application", ADMINISTER),
     ("create_application", ADMINISTER),
     ("delete_application", ADMINISTER),
     ("grants", ADMINISTER),
@@ -295,6 +306,10 @@ impl Things {
             }
             "set_statement" => engine.set_statement(caller, pool, job, script, String::new()).await.map(drop),
             "delete_task" => engine.delete_task(caller, pool, job, script).await,
+            "move_task" => engine.move_task(caller, pool, job, script, TaskMove::Up).await.map(drop),
+            "duplicate_task" => engine.duplicate_task(caller, pool, job, script).await.map(drop),
+            "last_loads" => engine.last_loads(caller, pool, job).await.map(drop),
+            "parameters_for_task" => engine.parameters_for_task(caller, pool, job, script).await.map(drop),
             "put_table_extractions" => {
                 engine.put_table_extractions(caller, pool, job, extraction, &[table("n")]).await.map(drop)
             }
@@ -342,6 +357,20 @@ impl Things {
             "execution" => engine.execution(caller, self.execution).await.map(drop),
             "executions" => engine.executions(caller, pool, job, 1, 0).await.map(drop),
             "log_messages" => engine.log_messages(caller, self.execution, None, &[], 1, 0).await.map(drop),
+            "find_log_messages" => {
+                let (filter, order) = (LogFilter::default(), LogOrder::NewestFirst);
+                engine.find_log_messages(caller, self.execution, &filter, order, 1, 0).await.map(drop)
+            }
+            "past_of_execution" => engine.past_of_execution(caller, self.execution).await.map(drop),
+            "failed_parts" => match engine.failed_parts(caller, self.execution).await {
+                // It succeeded, which only those learn here who might execute it again.
+                Err(Error::Conflict { .. }) => Ok(()),
+                other => other.map(drop),
+            },
+            "history" => {
+                let asked = HistoryQuestion { pool: Some(pool), ..HistoryQuestion::default() };
+                engine.history(caller, &asked).await.map(drop)
+            }
             "tables" => engine.tables(caller, pool).await.map(drop),
             "table" => engine.table(caller, pool, None, "orders").await.map(drop),
             "query" => engine.query(caller, pool, None, "SELECT 1".to_owned(), 1).await.map(drop),
@@ -378,6 +407,9 @@ impl Things {
             "put_process_configuration" => {
                 let said = ProcessChange { activity_table: Some(table), ..ProcessChange::default() };
                 engine.put_process_configuration(caller, pool, model, said).await.map(drop)
+            }
+            "change_process_configuration" => {
+                engine.change_process_configuration(caller, pool, model, table, |_| ()).await.map(drop)
             }
             "delete_process_configuration" => {
                 engine.delete_process_configuration(caller, pool, model, self.process).await
@@ -431,9 +463,11 @@ impl Things {
         let engine = &self.house.engine;
         match use_case {
             "users" => engine.users(caller).await.map(drop),
+            "user" => engine.user(caller, self.user).await.map(drop),
             "create_user" => engine.create_user(caller, name("n"), None, Role::Member).await.map(drop),
             "delete_user" => engine.delete_user(caller, self.user).await,
             "applications" => engine.applications(caller).await.map(drop),
+            "application" => engine.application(caller, self.application).await.map(drop),
             "create_application" => engine.create_application(caller, name("n")).await.map(drop),
             "delete_application" => engine.delete_application(caller, self.application).await,
             "grants" => engine.grants(caller, None).await.map(drop),

@@ -13,7 +13,7 @@ use forebay_core::job::{Task, TaskKind};
 use forebay_engine::Engine;
 
 pub(crate) use self::request::TableExtractionRequest;
-pub(crate) use self::transport::{ExtractionWithTablesTransport, TableExtractionTransport};
+pub(crate) use self::transport::{ExtractionWithTablesTransport, TableExtractionTransport, in_units};
 use super::auth::Auth;
 use super::body::Body;
 use super::path::{Path, TaskKey};

@@ -28,15 +28,16 @@ struct AccountPage {
     fault: Option<String>,
 }
 
-struct KeyRow {
-    id: KeyId,
-    name: String,
-    made: String,
-    used: String,
+/// A key, without its text.
+pub(super) struct KeyRow {
+    pub(super) id: KeyId,
+    pub(super) name: String,
+    pub(super) made: String,
+    pub(super) used: String,
 }
 
 impl KeyRow {
-    fn of(key: &Key) -> Self {
+    pub(super) fn of(key: &Key) -> Self {
         Self {
             id: key.id,
             name: key.name.to_string(),

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use forebay_core::access::Permission;
 use forebay_core::error::Error;
 use forebay_core::execution::{Execution, ExtractionMode, Priority};
-use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TaskId};
+use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TableExtractionId, TaskId};
 use forebay_core::job::{Activation, Task, TaskKind};
 use forebay_core::pool::DataPool;
 use forebay_engine::{Engine, Selection, StartExecution};
@@ -46,8 +46,8 @@ struct TaskRow {
     name: String,
     kind: &'static str,
     is_enabled: bool,
-    /// The tables of an extraction, with how each is read.
-    tables: Vec<String>,
+    /// The tables of an extraction: their ids, their names, and how each is read.
+    tables: Vec<(TableExtractionId, String, String)>,
     /// The SQL of a transformation.
     statement: Option<String>,
 }
@@ -58,17 +58,17 @@ impl TaskRow {
             TaskKind::Extraction(tables) => {
                 let table = |table: &forebay_core::extraction::TableExtraction| {
                     let target = table.target_name();
-                    let mut text = table.table.to_string();
+                    let mut told = Vec::new();
                     if target.as_str() != table.table.name.as_str() {
-                        text = format!("{text} → {target}");
+                        told.push(format!("→ {target}"));
                     }
                     if let Some(column) = &table.change_date {
-                        text = format!("{text} (changes by {})", column.column);
+                        told.push(format!("changes by {}", column.column));
                     }
                     if table.activation == Activation::Disabled {
-                        text = format!("{text}, off");
+                        told.push("off".to_owned());
                     }
-                    text
+                    (table.id, table.table.to_string(), told.join(", "))
                 };
                 ("Extraction", tables.iter().map(table).collect(), None)
             }

@@ -18,17 +18,23 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// What is around a page: who sees it, and the letters for its forms.
 pub(super) struct Frame {
     pub(super) who: Option<String>,
+    /// Whether there is more to do for them than in pools.
+    pub(super) is_admin: bool,
     pub(super) form: String,
     pub(super) version: &'static str,
 }
 
 impl Frame {
     pub(super) fn of(signed_in: &SignedIn) -> Self {
-        Self { who: Some(signed_in.caller.name.to_string()), ..Self::without_caller(&signed_in.browser) }
+        Self {
+            who: Some(signed_in.caller.name.to_string()),
+            is_admin: signed_in.is_admin(),
+            ..Self::without_caller(&signed_in.browser)
+        }
     }
 
     pub(super) fn without_caller(browser: &Browser) -> Self {
-        Self { who: None, form: browser.csrf.field(), version: assets::VERSION }
+        Self { who: None, is_admin: false, form: browser.csrf.field(), version: assets::VERSION }
     }
 }
 
@@ -66,7 +72,7 @@ pub(super) fn failed(problem: impl Into<Problem>) -> Response {
         _ if status.is_server_error() => "Something went wrong",
         _ => "This did not work",
     };
-    let frame = Frame { who: None, form: String::new(), version: assets::VERSION };
+    let frame = Frame { who: None, is_admin: false, form: String::new(), version: assets::VERSION };
     sent(&Failure { frame, title, text: problem.detail() }, status)
 }
 

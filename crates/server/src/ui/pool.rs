@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use forebay_core::access::Permission;
-use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId};
+use forebay_core::id::{DataConnectionId, DataJobId, DataModelId, DataPoolId};
 use forebay_core::pool::DataPool;
 use forebay_core::schedule::Trigger;
 use forebay_engine::Engine;
@@ -36,7 +36,7 @@ struct JobRow {
 
 struct Contents {
     connections: Vec<(DataConnectionId, String, &'static str)>,
-    models: Vec<(String, usize)>,
+    models: Vec<(DataModelId, String, usize)>,
 }
 
 struct ScheduleRow {
@@ -91,7 +91,7 @@ pub(super) async fn pool(
                 .collect(),
             models: models
                 .iter()
-                .map(|seen| (seen.model.name.to_string(), seen.model.tables.len()))
+                .map(|seen| (seen.model.id, seen.model.name.to_string(), seen.model.tables.len()))
                 .collect(),
         }),
         pool: found,

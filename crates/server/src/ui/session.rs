@@ -113,7 +113,9 @@ fn place(parts: &Parts) -> String {
 /// Where to go after signing in: a page of ours, whatever was asked for.
 pub(super) fn next(asked: Option<&str>) -> &str {
     let is_ours = |asked: &&str| {
-        asked.starts_with("/integration/ui") || asked.starts_with("/account") || asked.starts_with("/device")
+        ["/integration/ui", "/account", "/administration", "/device", "/history"]
+            .iter()
+            .any(|ours| asked.starts_with(ours))
     };
     let is_plain = |asked: &&str| !asked.contains(['\\', '\r', '\n']) && !asked.contains("//");
     asked.filter(is_ours).filter(is_plain).unwrap_or(super::HOME)
@@ -129,6 +131,7 @@ mod tests {
         check(None, "/integration/ui/pools");
         check(Some("/integration/ui/pools/1?jobId=2"), "/integration/ui/pools/1?jobId=2");
         check(Some("/account"), "/account");
+        check(Some("/administration/users"), "/administration/users");
         for other in
             ["https://evil.example.org", "//evil.example.org", "/\\evil", "/integration/ui//x", "", "/"]
         {

@@ -12,7 +12,7 @@ use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, TableExtractionI
 use forebay_core::job::{Activation, DataJob, TaskKind};
 use forebay_core::name::{Identifier, Name};
 use forebay_core::source::SourceTable;
-use forebay_engine::{Engine, NewTask};
+use forebay_engine::{Engine, NewTask, TaskMove};
 use serde::Deserialize;
 
 use super::form::{Filled, Nothing};
@@ -97,6 +97,11 @@ pub(super) struct TablesForm {
 #[derive(Deserialize)]
 pub(super) struct ActivationForm {
     activation: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MoveForm {
+    to: String,
 }
 
 pub(super) async fn create_job(
@@ -303,5 +308,34 @@ pub(super) async fn delete_task(
 ) -> Shown {
     let (job, task) = (asked.job()?, asked.task()?.to_string());
     engine.delete_task(&signed_in.caller, pool, job, &task).await?;
+    Ok(Redirect::to(&place(pool, job)).into_response())
+}
+
+pub(super) async fn move_task(
+    State(engine): State<Engine>,
+    signed_in: SignedIn,
+    At(pool): At<DataPoolId>,
+    Query(asked): Query<Asked>,
+    Filled(form): Filled<MoveForm>,
+) -> Shown {
+    let to = match form.to.as_str() {
+        "UP" => TaskMove::Up,
+        "DOWN" => TaskMove::Down,
+        _ => return Err(Error::invalid("to", "must be UP or DOWN").into()),
+    };
+    let (job, task) = (asked.job()?, asked.task()?.to_string());
+    engine.move_task(&signed_in.caller, pool, job, &task, to).await?;
+    Ok(Redirect::to(&place(pool, job)).into_response())
+}
+
+pub(super) async fn duplicate_task(
+    State(engine): State<Engine>,
+    signed_in: SignedIn,
+    At(pool): At<DataPoolId>,
+    Query(asked): Query<Asked>,
+    Filled(Nothing {}): Filled<Nothing>,
+) -> Shown {
+    let (job, task) = (asked.job()?, asked.task()?.to_string());
+    engine.duplicate_task(&signed_in.caller, pool, job, &task).await?;
     Ok(Redirect::to(&place(pool, job)).into_response())
 }

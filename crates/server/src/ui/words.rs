@@ -23,6 +23,11 @@ impl From<Status> for Badge {
     }
 }
 
+/// A word of the API, as a field of a form has it.
+pub(super) fn word(word: impl serde::Serialize) -> String {
+    serde_json::json!(word).as_str().unwrap_or_default().to_owned()
+}
+
 /// A moment in UTC, to the second.
 pub(super) fn moment(at: Timestamp) -> String {
     written(at, "%Y-%m-%d %H:%M:%S UTC")
@@ -72,6 +77,22 @@ pub(super) fn number(number: u64) -> String {
     text
 }
 
+/// A size in bytes: `512 B`, `1.5 MiB`, `120 GiB`.
+pub(super) fn size(bytes: u64) -> String {
+    let (mut tenths, mut unit) = (u128::from(bytes) * 10, "B");
+    for larger in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
+        if tenths < 10_240 {
+            break;
+        }
+        (tenths, unit) = (tenths / 1024, larger);
+    }
+    match unit {
+        "B" => format!("{bytes} B"),
+        _ if tenths >= 1000 => format!("{} {unit}", tenths / 10),
+        _ => format!("{}.{} {unit}", tenths / 10, tenths % 10),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +109,8 @@ mod tests {
         check(7_800_000, "2 h 10 min");
         assert_eq!(number(6_001_215), "6\u{202f}001\u{202f}215");
         assert_eq!(number(12), "12");
+        assert_eq!(size(1023), "1023 B");
+        assert_eq!(size(1536), "1.5 KiB");
+        assert_eq!(size(120 * 1024 * 1024 * 1024), "120 GiB");
     }
 }

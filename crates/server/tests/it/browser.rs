@@ -1,7 +1,11 @@
 //! The pages in a real browser: Chromium, driven through ChromeDriver. Pictures of every page at two widths are left in
 //! the folder `target/pages`.
 
+mod administration;
 mod driver;
+mod history;
+mod models;
+mod schedules;
 
 use serde_json::{Value, json};
 
@@ -13,12 +17,25 @@ use crate::world::World;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// Signs in by a link, sets a password, and signs in with it.
-async fn sign_in(browser: &Browser, admin: &Client, user: &str, name: &str) {
+/// Signs in by a link.
+async fn enter(browser: &Browser, admin: &Client, user: &str) {
     let link = admin.post(&format!("/forebay/api/v1/users/{user}/sign-in-link"), &Value::Null).await.ok();
     browser.open(link["url"].as_str().unwrap()).await;
     browser.press("Sign in").await;
     browser.sees("Your account").await;
+}
+
+/// A browser in which the administrator has signed in.
+async fn of_administrator(server: &Server) -> Browser {
+    let (browser, admin) = (Browser::start(&server.url()).await, server.admin());
+    let own = admin.get("/api/cloud").await.ok();
+    enter(&browser, &admin, own["id"].as_str().unwrap()).await;
+    browser
+}
+
+/// Signs in by a link, sets a password, and signs in with it.
+async fn sign_in(browser: &Browser, admin: &Client, user: &str, name: &str) {
+    enter(browser, admin, user).await;
     browser.fill("#password", PASSWORD).await;
     browser.fill("#again", PASSWORD).await;
     browser.check("account").await;
@@ -91,5 +108,40 @@ async fn a_job_is_set_off_watched_and_cancelled_and_a_second_user_is_let_in() {
     browser.open_path(&format!("/integration/ui/pools/{}", world.pool.id)).await;
     browser.sees("Not found").await;
     browser.check("not-found").await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn schedules_and_parameters_are_made_and_changed() {
+    let server = Server::start();
+    let world = World::new(&server, false).await;
+    let browser = of_administrator(&server).await;
+    schedules::schedules_and_parameters(&browser, &world.pool.id, &world.job.id).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn models_extractions_and_what_is_executed_are_chosen() {
+    let server = Server::start();
+    let world = World::new(&server, false).await;
+    let browser = of_administrator(&server).await;
+    models::models_and_extractions(&browser, &world.job).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn executions_are_compared_and_looked_back_at() {
+    let server = Server::start();
+    let world = World::new(&server, false).await;
+    let browser = of_administrator(&server).await;
+    history::history_and_execution(&browser, &world.job).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn a_server_is_administered() {
+    let server = Server::start();
+    let browser = of_administrator(&server).await;
+    administration::administer(&browser, &server.admin()).await;
     browser.end().await;
 }

@@ -1,6 +1,13 @@
 //! The pages, as a browser without scripts uses them: it holds cookies, follows redirects, and sends the forms that it
 //! was shown.
 
+mod administration;
+mod extraction;
+mod history;
+mod models;
+mod parameters;
+mod schedules;
+
 use std::collections::BTreeMap;
 
 use reqwest::Method;

@@ -250,7 +250,8 @@ impl Server {
     /// A new application with these permissions on a pool.
     pub(crate) async fn application(&self, pool: &str, permissions: &[&str]) -> Client {
         let admin = self.admin();
-        let application = json!({"name": [&["Application"], permissions].concat().join(" ")});
+        let name = [&["Application"], permissions].concat().join(" ");
+        let application = json!({"name": name});
         let application = admin.post("/forebay/api/v1/applications", &application).await.ok();
         let subject = json!({"type": "APPLICATION", "id": application["id"]});
         self.granted(&admin, &subject, pool, permissions).await

@@ -44,6 +44,7 @@ static MIGRATIONS: &[Migration] = &[
     migration!(11, "data exports", "0011_data_exports.sql"),
     migration!(12, "credentials", "0012_credentials.sql"),
     migration!(13, "sessions", "0013_sessions.sql"),
+    migration!(14, "history", "0014_history.sql"),
 ];
 
 /// Where it is written which steps a database has had. The name and the columns are those of the first versions.

@@ -233,3 +233,27 @@ fn firings_always_go_forward() {
         }
     }
 }
+
+#[test]
+fn clocks_are_set_twice_a_year_or_never() {
+    let told = |name: &str, after: &str, until: &str| {
+        let changes = zone(name).changes(utc(after), utc(until));
+        changes.into_iter().map(|change| (change.seconds, change.local)).collect::<Vec<_>>()
+    };
+    let (first, last) = ("2026-01-01T00:00:00Z", "2026-12-31T00:00:00Z");
+    assert_eq!(
+        told("Europe/Berlin", first, last),
+        [(3600, "2026-03-29T03:00:00+02:00".to_owned()), (-3600, "2026-10-25T02:00:00+01:00".to_owned())]
+    );
+    // The moment itself counts at the end, and not at the beginning.
+    let set = "2026-03-29T01:00:00Z";
+    assert_eq!(told("Europe/Berlin", first, set).len(), 1);
+    assert_eq!(told("Europe/Berlin", set, "2026-06-01T00:00:00Z"), []);
+    assert_eq!(told("UTC", first, last), []);
+    assert_eq!(told("Asia/Kolkata", first, last), []);
+    let names = Zone::names();
+    assert!(names.iter().any(|name| name == "Europe/Berlin"));
+    for name in &names {
+        Zone::parse("timeZone", name).unwrap();
+    }
+}

@@ -4,7 +4,7 @@ use forebay_core::access::{Caller, Grant, Permission, Scope, Subject};
 use forebay_core::schedule::{Cause, FiringOutcome, Misfire};
 use forebay_core::stop::Stop;
 
-use super::super::house::name;
+use super::super::house::{is_not_found, name};
 use super::*;
 
 use FiringOutcome::{CaughtUp, Fired, Missed};
@@ -229,4 +229,28 @@ async fn the_scheduler_fires_by_itself_and_ends_when_it_is_asked_to() {
     stop.request();
     tokio::time::timeout(Duration::from_secs(30), scheduler).await.expect("it ends").unwrap();
     dispatcher.stop().await;
+}
+
+#[tokio::test]
+async fn the_newest_firing_of_each_schedule_is_told() {
+    let house = house().await;
+    let (first, second) = (house.job("a").await, house.job("b").await);
+    let often = house.save(hourly(&[first.id])).await;
+    let never =
+        ScheduleSettings { name: name("Later"), trigger: cron("0 0 0 1 1 ? 2030"), ..hourly(&[second.id]) };
+    house.save(never).await;
+    house.later(HOUR).await;
+    let dispatcher = house.dispatch();
+    house.all_ended(often.id).await;
+    house.later(HOUR).await;
+    let runs = house.all_ended(often.id).await;
+    dispatcher.stop().await;
+    assert_eq!(runs.len(), 2);
+    let newest = house.engine.newest_schedule_runs(&house.admin, house.pool).await.unwrap();
+    assert_eq!(newest.len(), 1);
+    let newest = &newest[&often.id];
+    assert_eq!((newest.cause, newest.status), (Cause::Occurrence(at(2 * HOUR)), Status::Success));
+    assert_eq!(newest.jobs.len(), 1);
+    let stranger = house.member(Scope::Pool(house.pool), &[]).await;
+    is_not_found(house.engine.newest_schedule_runs(&stranger, house.pool).await);
 }

@@ -194,7 +194,7 @@ fn columns(table: &TableExtraction) -> Vec<TableExtractionColumnTransport> {
 }
 
 /// An offset in the largest unit that keeps it whole.
-fn in_units(seconds: i64) -> (i64, &'static str) {
+pub(crate) fn in_units(seconds: i64) -> (i64, &'static str) {
     if seconds % 86_400 == 0 {
         (seconds / 86_400, "DAYS")
     } else if seconds % 3_600 == 0 {

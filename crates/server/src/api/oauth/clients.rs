@@ -139,7 +139,7 @@ fn scopes(names: Vec<OauthScopeName>) -> BTreeSet<OauthScope> {
     names.into_iter().map(OauthScope::from).collect()
 }
 
-fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>> {
+pub(crate) fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>> {
     let mut uris = Vec::with_capacity(texts.len());
     for (place, text) in texts.iter().enumerate() {
         uris.push(RedirectUri::parse(&format!("redirectUris[{place}]"), text)?);

@@ -53,7 +53,7 @@ pub(crate) struct PreviewRequest {
 }
 
 impl PreviewRequest {
-    pub(super) fn into_timetable(self, now: Timestamp) -> Result<Timetable> {
+    pub(crate) fn into_timetable(self, now: Timestamp) -> Result<Timetable> {
         let pattern = self.pattern.ok_or_else(|| Error::invalid("pattern", "is missing"))?;
         timetable(pattern, zone(self.time_zone.as_deref())?, now)
     }

@@ -167,7 +167,7 @@ impl VariableRequest {
     }
 
     /// The parameter with what the request says of it.
-    pub(super) fn into_changed(self, mut parameter: Parameter) -> Result<Parameter> {
+    pub(crate) fn into_changed(self, mut parameter: Parameter) -> Result<Parameter> {
         if let Some(text) = &self.name {
             parameter.name = name(Some(text))?;
         }

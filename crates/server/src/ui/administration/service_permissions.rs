@@ -1,0 +1,41 @@
+//! What users, applications and OAuth clients may do in all pools, now and later, and with the server.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use forebay_core::access::Scope;
+use forebay_engine::Engine;
+
+use crate::ui::form::Filled;
+use crate::ui::page::{self, Frame, Shown};
+use crate::ui::permissions::{GrantForm, Table, grant};
+use crate::ui::session::SignedIn;
+
+const PLACE: &str = "/administration/permissions";
+
+#[derive(Template)]
+#[template(path = "ui/administration/permissions.html")]
+struct PermissionsPage {
+    frame: Frame,
+    table: Table,
+    base: String,
+}
+
+pub(super) async fn permissions(State(engine): State<Engine>, signed_in: SignedIn) -> Shown {
+    let page = PermissionsPage {
+        frame: Frame::of(&signed_in),
+        table: Table::of(&engine, &signed_in.caller, Scope::Service, PLACE.to_owned()).await?,
+        base: signed_in.browser.visit.base.clone(),
+    };
+    Ok(page::shown(&page, StatusCode::OK, &signed_in.browser))
+}
+
+pub(super) async fn set_permissions(
+    State(engine): State<Engine>,
+    signed_in: SignedIn,
+    Filled(form): Filled<GrantForm>,
+) -> Shown {
+    grant(&engine, &signed_in.caller, Scope::Service, &form).await?;
+    Ok(Redirect::to(PLACE).into_response())
+}
