@@ -32,6 +32,7 @@ mod push;
 mod quirks;
 mod retries;
 mod schedules;
+mod schemathesis;
 mod server;
 mod settings;
 mod source;
