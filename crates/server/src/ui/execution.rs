@@ -191,8 +191,10 @@ async fn shown(
 pub(super) async fn events(
     State(engine): State<Engine>,
     signed_in: SignedIn,
-    At((_, id)): At<(DataPoolId, ExecutionId)>,
+    At((pool, id)): At<(DataPoolId, ExecutionId)>,
 ) -> Shown {
+    let (execution, _) = engine.execution(&signed_in.caller, id).await?;
+    in_its_pool(&execution, pool)?;
     Ok(follow(engine, signed_in.caller, id).await?.into_response())
 }
 

@@ -2,7 +2,8 @@
 
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
-use forebay_core::error::Error;
+use forebay_core::error::{Error, Result as Outcome};
+use forebay_core::job::Activation;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -20,6 +21,22 @@ struct Sealed<T> {
 /// The fields of a form that is a button alone.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}
+
+/// To switch something on or off.
+#[derive(Deserialize)]
+pub(super) struct ActivationForm {
+    activation: String,
+}
+
+impl ActivationForm {
+    pub(super) fn activation(&self) -> Outcome<Activation> {
+        match self.activation.as_str() {
+            "ENABLED" => Ok(Activation::Enabled),
+            "DISABLED" => Ok(Activation::Disabled),
+            _ => Err(Error::invalid("activation", "must be ENABLED or DISABLED")),
+        }
+    }
+}
 
 /// A form that was filled in on a page of ours.
 pub(super) struct Filled<T>(pub(super) T);

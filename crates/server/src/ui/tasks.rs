@@ -15,7 +15,7 @@ use forebay_core::source::SourceTable;
 use forebay_engine::{Engine, NewTask, TaskMove};
 use serde::Deserialize;
 
-use super::form::{Filled, Nothing};
+use super::form::{ActivationForm, Filled, Nothing};
 use super::job::place;
 use super::page::{self, At, Failed, Frame, Shown};
 use super::session::SignedIn;
@@ -92,11 +92,6 @@ pub(super) struct StatementForm {
 pub(super) struct TablesForm {
     #[serde(flatten)]
     ticked: HashMap<String, String>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct ActivationForm {
-    activation: String,
 }
 
 #[derive(Deserialize)]
@@ -290,12 +285,8 @@ pub(super) async fn set_activation(
     Query(asked): Query<Asked>,
     Filled(form): Filled<ActivationForm>,
 ) -> Result<Response, Failed> {
-    let activation = match form.activation.as_str() {
-        "ENABLED" => Activation::Enabled,
-        _ => Activation::Disabled,
-    };
     let (job, task) = (asked.job()?, asked.task()?.to_string());
-    engine.set_task_activation(&signed_in.caller, pool, job, &task, activation).await?;
+    engine.set_task_activation(&signed_in.caller, pool, job, &task, form.activation()?).await?;
     Ok(Redirect::to(&place(pool, job)).into_response())
 }
 

@@ -4,25 +4,19 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};
 use forebay_core::error::Error;
 use forebay_core::id::{DataPoolId, ScheduleId};
-use forebay_core::job::Activation;
 use forebay_engine::Engine;
 use serde::Deserialize;
 
 use super::view::View;
 use super::{ScheduleForm, place};
 use crate::api::Problem;
-use crate::ui::form::{Filled, Nothing};
+use crate::ui::form::{ActivationForm, Filled, Nothing};
 use crate::ui::page::{At, Shown};
 use crate::ui::session::SignedIn;
 
 #[derive(Deserialize)]
 pub(in crate::ui) struct Asked {
     page: Option<u32>,
-}
-
-#[derive(Deserialize)]
-pub(in crate::ui) struct ActivationForm {
-    activation: String,
 }
 
 /// What must be typed to delete a schedule: its name.
@@ -120,12 +114,7 @@ pub(in crate::ui) async fn set_activation(
     At((pool, id)): At<(DataPoolId, ScheduleId)>,
     Filled(form): Filled<ActivationForm>,
 ) -> Shown {
-    let activation = match form.activation.as_str() {
-        "ENABLED" => Activation::Enabled,
-        "DISABLED" => Activation::Disabled,
-        _ => return Err(Error::invalid("activation", "must be ENABLED or DISABLED").into()),
-    };
-    let done = engine.set_schedule_activation(&signed_in.caller, pool, id, activation).await;
+    let done = engine.set_schedule_activation(&signed_in.caller, pool, id, form.activation()?).await;
     done_or_shown(&engine, &signed_in, pool, id, done.map(drop)).await
 }
 
