@@ -95,6 +95,18 @@ pub enum WriteMode {
     Patch(Patch),
 }
 
+impl WriteMode {
+    /// Whether the rows take the place of all that the table had.
+    #[must_use]
+    pub const fn only_replaces(&self) -> bool {
+        match self {
+            Self::Replace => true,
+            Self::Patch(patch) => patch.only_replaces(),
+            Self::Append | Self::Merge { .. } => false,
+        }
+    }
+}
+
 /// Rows that need not have all columns of their table, and rows that say what goes. A job patches a table once:
 /// the commit is remembered with the rows. It records no checkpoint; the table's own stays where its rows do.
 #[derive(Clone, Debug, PartialEq, Eq)]

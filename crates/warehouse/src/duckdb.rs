@@ -163,9 +163,7 @@ impl Warehouse for DuckDb {
     }
 
     async fn begin_load(&self, load: LoadSpec) -> Result<Box<dyn TableLoad>, WarehouseError> {
-        Ok(Box::new(
-            Load::begin(self.session().await?, load, Arc::clone(&self.shows), self.limits.threads).await?,
-        ))
+        Ok(Box::new(Load::begin(self.session().await?, load, Arc::clone(&self.shows)).await?))
     }
 
     async fn take_over(&self, claim: Claim) -> Result<(), WarehouseError> {

@@ -2,13 +2,18 @@
 //!
 //! An `INSERT … SELECT` from it is the fastest way into the engine that was found (docs/decisions/0009).
 //! Rows come in pieces of one row group each. A thread that has begun a piece takes all of it, so every
-//! row group that a thread writes is whole. Nothing here waits: a thread of the engine that waited for a
-//! slow source would be missing to everybody else in the pool.
+//! row group that a thread writes is whole.
+//!
+//! A statement goes on with the pieces that come while it runs. A thread that has nothing to do waits a
+//! moment for the next one: the engine's own way to wait is to ask for work without a pause. It does not
+//! wait longer, because a thread of the engine that waited for a slow source would be missing to everybody
+//! else in the pool; then the statement ends, and the next piece begins another one.
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -19,6 +24,9 @@ use duckdb::vtab::{
     to_duckdb_logical_type_for_field,
 };
 use forebay_core::warehouse::WarehouseError;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::error::failed;
 use crate::names::OWN_SCHEMA;
@@ -26,20 +34,32 @@ use crate::names::OWN_SCHEMA;
 /// The most rows of a vector of the engine.
 const VECTOR: usize = 2048;
 
+/// How long a thread waits for a piece while no other has one.
+const IDLE: Duration = Duration::from_millis(50);
+/// How long it does while another is at work, which then is about to end: more than a piece takes.
+const BUSY: Duration = Duration::from_secs(1);
+/// How often it looks whether the others are at work still.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// The rows of one row group, or of less.
 pub(crate) type Piece = Vec<RecordBatch>;
+
+/// The pieces that come after the first one, until whoever sends them goes away.
+pub(crate) type Coming = Arc<tokio::sync::Mutex<mpsc::Receiver<Piece>>>;
 
 /// Rows that one statement may read until this is dropped. What it has read is let go of at once.
 pub(crate) struct Feed {
     token: u64,
+    offered: Arc<Offered>,
 }
 
 /// What the function reads.
 struct Offered {
     /// The columns' names, and the types that the engine shall see.
     columns: SchemaRef,
-    rows: usize,
     progress: Mutex<Progress>,
+    /// Where more comes from, and what waits for it.
+    coming: Option<(Handle, Coming)>,
 }
 
 // Whoever knows a token may read its rows: tokens are hard to guess, and no SQL of a user may say the
@@ -51,19 +71,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Feed {
-    /// Offers rows. `columns` are the types that the engine shall see: a batch may hold a decimal as the
-    /// integer that the engine keeps it as.
-    pub(crate) fn new(columns: SchemaRef, pieces: Vec<Piece>) -> Self {
+    /// Offers a piece, and what comes while it is read: in any order then, by several threads. In the
+    /// runtime that `coming` belongs to. `columns` are the types that the engine shall see: a batch may
+    /// hold a decimal as the integer that the engine keeps it as.
+    pub(crate) fn new(columns: SchemaRef, first: Piece, coming: Option<Coming>) -> Self {
         let token = uuid::Uuid::new_v4().as_u64_pair().0;
-        let rows = pieces.iter().flatten().map(RecordBatch::num_rows).sum();
-        let progress = Mutex::new(Progress { free: pieces.into(), begun: HashMap::new() });
-        lock(&OFFERED).insert(token, Arc::new(Offered { columns, rows, progress }));
-        Self { token }
+        let progress = Progress { first: Some(first), ..Progress::default() };
+        let offered = Arc::new(Offered {
+            columns,
+            progress: Mutex::new(progress),
+            coming: coming.map(|coming| (Handle::current(), coming)),
+        });
+        lock(&OFFERED).insert(token, Arc::clone(&offered));
+        Self { token, offered }
     }
 
     /// What to read from.
     pub(crate) fn sql(&self) -> String {
         format!("{OWN_SCHEMA}_rows({}::UBIGINT)", self.token)
+    }
+
+    /// How many rows were handed over.
+    pub(crate) fn handed_over(&self) -> usize {
+        lock(&self.offered.progress).rows
     }
 }
 
@@ -83,24 +113,72 @@ pub(crate) fn register(connection: &Connection) -> Result<(), WarehouseError> {
 struct RowsFunction;
 
 /// Where a statement is.
+#[derive(Default)]
 struct Progress {
-    free: VecDeque<Piece>,
+    first: Option<Piece>,
+    /// The rest of the piece of each thread that has one.
     begun: HashMap<ThreadId, VecDeque<RecordBatch>>,
+    /// How many rows were handed over.
+    rows: usize,
+    /// Nothing new is begun any more.
+    is_over: bool,
 }
 
 impl Progress {
-    /// The next rows of the piece that the calling thread has begun, or the first of another one.
-    fn next(&mut self) -> Option<RecordBatch> {
-        let own = self.begun.entry(thread::current().id()).or_default();
-        if own.is_empty() {
-            *own = self.free.pop_front()?.into();
-        }
-        let batch = own.pop_front()?;
+    /// The next rows of the piece that the calling thread has begun; `None` once it is at its end.
+    fn go_on(&mut self) -> Option<RecordBatch> {
+        let thread = thread::current().id();
+        let own = self.begun.get_mut(&thread)?;
+        let Some(batch) = own.pop_front() else {
+            self.begun.remove(&thread);
+            return None;
+        };
         let rows = batch.num_rows();
         if rows > VECTOR {
             own.push_front(batch.slice(VECTOR, rows - VECTOR));
         }
+        self.rows += rows.min(VECTOR);
         Some(batch.slice(0, rows.min(VECTOR)))
+    }
+
+    fn begin(&mut self, piece: Piece) -> Option<RecordBatch> {
+        self.begun.insert(thread::current().id(), piece.into());
+        self.go_on()
+    }
+}
+
+impl Offered {
+    /// The next rows for the calling thread; `None` when there is nothing for it to do.
+    fn next(&self) -> Option<RecordBatch> {
+        {
+            let mut progress = lock(&self.progress);
+            if let Some(rows) = progress.go_on() {
+                return Some(rows);
+            }
+            if let Some(first) = progress.first.take() {
+                return progress.begin(first);
+            }
+        }
+        let (runtime, coming) = self.coming.as_ref()?;
+        let piece = runtime.block_on(self.wait(coming))?;
+        lock(&self.progress).begin(piece)
+    }
+
+    /// Waits for the next piece, one thread after the other.
+    async fn wait(&self, coming: &Coming) -> Option<Piece> {
+        let mut coming = coming.lock().await;
+        let began = Instant::now();
+        loop {
+            if lock(&self.progress).is_over {
+                return None;
+            }
+            if let Ok(piece) = tokio::time::timeout(LOOK, coming.recv()).await {
+                return piece;
+            }
+            let mut progress = lock(&self.progress);
+            let patience = if progress.begun.is_empty() { IDLE } else { BUSY };
+            progress.is_over = began.elapsed() >= patience;
+        }
     }
 }
 
@@ -114,7 +192,6 @@ impl VTab for RowsFunction {
         for field in offered.columns.fields() {
             bind.add_result_column(field.name(), to_duckdb_logical_type_for_field(field)?);
         }
-        bind.set_cardinality(offered.rows as u64, true);
         Ok(offered)
     }
 
@@ -125,8 +202,7 @@ impl VTab for RowsFunction {
     }
 
     fn func(function: &TableFunctionInfo<Self>, output: &mut DataChunkHandle) -> Result<(), Box<dyn Error>> {
-        let vector = lock(&function.get_bind_data().progress).next();
-        match vector {
+        match function.get_bind_data().next() {
             Some(rows) => record_batch_to_duckdb_data_chunk(&rows, output),
             None => {
                 output.set_len(0);
@@ -139,3 +215,6 @@ impl VTab for RowsFunction {
         Some(vec![LogicalTypeHandle::from(LogicalTypeId::UBigint)])
     }
 }
+
+#[cfg(test)]
+mod tests;

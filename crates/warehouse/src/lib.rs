@@ -31,6 +31,7 @@ mod patches;
 mod publish;
 mod query;
 mod recovery;
+mod replace;
 mod session;
 mod show;
 mod staging;

@@ -17,13 +17,13 @@ use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
     CHANGE_DATE_COLUMN, Key, LoadReport, LoadSpec, TableLoad, WarehouseError, WriteMode,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::claims::Shows;
 use crate::duckdb::make_schemas;
 use crate::error::{internal, invalid};
-use crate::feed::Piece;
+use crate::feed::{Coming, Piece};
 use crate::fold::fold_if_long;
 use crate::names::same;
 use crate::session::{Halt, Session};
@@ -34,13 +34,13 @@ use crate::staging::Staging;
 const PIECE_ROWS: usize = 122_880;
 /// The bytes after which a piece is full with fewer rows.
 const PIECE_BYTES: usize = 32 << 20;
+/// How many full pieces wait until a thread of the engine has time for them.
+const WAITING: usize = 1;
 
 pub(crate) struct Load {
     spec: LoadSpec,
     staging: Staging,
     shows: Arc<Shows>,
-    /// How many pieces are staged at a time.
-    threads: usize,
     /// The piece that is not full yet.
     piece: Piece,
     piece_rows: usize,
@@ -75,7 +75,6 @@ impl Load {
         mut session: Session,
         mut spec: LoadSpec,
         shows: Arc<Shows>,
-        threads: usize,
     ) -> Result<Self, WarehouseError> {
         check(&mut spec)?;
         let staging = Staging::of(&spec)?;
@@ -89,7 +88,6 @@ impl Load {
             spec,
             staging,
             shows,
-            threads,
             piece: Piece::new(),
             piece_rows: 0,
             piece_bytes: 0,
@@ -121,12 +119,9 @@ impl Load {
     /// Starts to stage.
     fn flow(&self, mut session: Session) -> Result<Flow, WarehouseError> {
         // Pieces side by side get mixed, and the last of equal keys must be the one that came last.
-        let at_a_time = match &self.spec.mode {
-            WriteMode::Replace => self.threads.max(1),
-            WriteMode::Patch(patch) if patch.only_replaces() => self.threads.max(1),
-            WriteMode::Append | WriteMode::Merge { .. } | WriteMode::Patch(_) => 1,
-        };
-        let (sender, mut receiver) = mpsc::channel::<Piece>(at_a_time);
+        let mixed = self.spec.mode.only_replaces();
+        let (sender, receiver) = mpsc::channel::<Piece>(WAITING);
+        let coming: Coming = Arc::new(Mutex::new(receiver));
         let staging = self.staging.clone();
         let flowing = session.instance()?.memory.flow(self.spec.columns.fields().len() + 1);
         let task = tokio::spawn(async move {
@@ -135,22 +130,17 @@ impl Load {
             let table = staging.clone();
             session
                 .run(&never, move |connection, _| {
-                    if at_a_time > 1 {
+                    if mixed {
                         crate::confine::forget_order(connection)?;
                     }
                     run(connection, "BEGIN TRANSACTION")?;
                     table.make(connection)
                 })
                 .await?;
-            while let Some(first) = receiver.recv().await {
-                let mut pieces = vec![first];
-                while pieces.len() < at_a_time
-                    && let Ok(next) = receiver.try_recv()
-                {
-                    pieces.push(next);
-                }
-                let table = staging.clone();
-                session.run(&never, move |connection, _| table.fill(connection, pieces)).await?;
+            loop {
+                let Some(first) = coming.lock().await.recv().await else { break };
+                let (table, more) = (staging.clone(), mixed.then(|| Arc::clone(&coming)));
+                session.run(&never, move |connection, _| table.fill(connection, first, more)).await?;
             }
             Ok(session)
         });

@@ -15,7 +15,7 @@ use crate::error::failed;
 
 const MIB: u64 = 1024 * 1024;
 /// What the engine needs beside row groups.
-const BASE: u64 = 96 * MIB;
+const BASE: u64 = 48 * MIB;
 /// What each thread may need for a column of the row group that it writes: its values, the blocks that they are
 /// compressed into, and what compressing remembers.
 const COLUMN: u64 = 2 * MIB;

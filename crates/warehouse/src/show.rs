@@ -17,6 +17,7 @@ use crate::feed::Piece;
 use crate::merge::{Merge, Merged, merge};
 use crate::names::{qualified, same};
 use crate::patch::apply;
+use crate::replace::{replace, rows_before};
 use crate::session::Halt;
 use crate::staging::Staging;
 
@@ -75,17 +76,39 @@ fn show_once(
     staged: &Staged,
 ) -> Result<LoadReport, WarehouseError> {
     let _turn = shows.turn_of(staged.spec.claim, halt)?;
-    let known = staged.spec.mode != WriteMode::Replace && is_table(connection, &staged.spec.table)?;
-    run(connection, "BEGIN TRANSACTION")?;
-    if let Some(rows) = &staged.waiting {
-        staged.staging.make(connection)?;
-        staged.staging.fill(connection, vec![rows.clone()])?;
-    }
-    let report = write(connection, halt, staged, known)?;
+    let to = &staged.spec.table;
+    let report = if staged.spec.mode.only_replaces() {
+        let before = rows_before(connection, to)?;
+        run(connection, "BEGIN TRANSACTION")?;
+        replace(connection, halt, staged, before)?
+    } else {
+        let known = is_table(connection, to)?;
+        run(connection, "BEGIN TRANSACTION")?;
+        meet(connection, halt, staged, known)?
+    };
+    record(connection, staged, &report)?;
     forebay_core::fault::point("show.before_commit");
     commit(connection, halt)?;
     forebay_core::fault::point("show.after_commit");
     Ok(report)
+}
+
+/// Lets the rows meet those of their table. `known`: it was there a moment before.
+fn meet(
+    connection: &Connection,
+    halt: &Halt,
+    load: &Staged,
+    known: bool,
+) -> Result<LoadReport, WarehouseError> {
+    if let Some(rows) = &load.waiting {
+        load.staging.make(connection)?;
+        load.staging.fill(connection, rows.clone(), None)?;
+    }
+    match &load.spec.mode {
+        WriteMode::Patch(patch) => apply(connection, halt, load, patch),
+        WriteMode::Merge { key, order } => add(connection, halt, load, known, Some((key, order.as_ref()))),
+        WriteMode::Replace | WriteMode::Append => add(connection, halt, load, known, None),
+    }
 }
 
 fn pause(halt: &Halt) -> Result<(), WarehouseError> {
@@ -149,21 +172,9 @@ pub(crate) fn change(connection: &Connection, sql: &str) -> Result<u64, Warehous
     connection.execute(sql, []).map(|rows| rows as u64).map_err(failed)
 }
 
-/// Everything that a commit does, inside its transaction. `known`: the target was there a moment before.
-fn write(
-    connection: &Connection,
-    halt: &Halt,
-    load: &Staged,
-    known: bool,
-) -> Result<LoadReport, WarehouseError> {
-    let report = match &load.spec.mode {
-        WriteMode::Replace => replace(connection, halt, load),
-        WriteMode::Append => add(connection, halt, load, known, None),
-        WriteMode::Merge { key, order } => add(connection, halt, load, known, Some((key, order.as_ref()))),
-        WriteMode::Patch(patch) if patch.only_replaces() => replace(connection, halt, load),
-        WriteMode::Patch(patch) => apply(connection, halt, load, patch),
-    }?;
-    let LoadReport { rows_before, rows_inserted, rows_after, rows_deleted, .. } = report;
+/// Writes down what became of a load, in its transaction, once its numbers add up.
+fn record(connection: &Connection, load: &Staged, report: &LoadReport) -> Result<(), WarehouseError> {
+    let LoadReport { rows_before, rows_inserted, rows_after, rows_deleted, .. } = *report;
     if rows_before + rows_inserted != rows_after + rows_deleted {
         return Err(internal(format!(
             "{}: the numbers do not add up, so nothing was shown: {rows_before} before, {rows_inserted} inserted, {rows_deleted} deleted, {rows_after} after",
@@ -179,42 +190,10 @@ fn write(
                 // The rows that it spoke for are gone.
                 crate::checkpoints::remove(connection, &load.spec.table)?;
             }
-            crate::patches::write(connection, load.spec.claim, &load.spec.table, &report)?;
+            crate::patches::write(connection, load.spec.claim, &load.spec.table, report)?;
         }
     }
-    Ok(report)
-}
-
-/// Lets the staging table become the target.
-fn replace(connection: &Connection, halt: &Halt, load: &Staged) -> Result<LoadReport, WarehouseError> {
-    let (from, to) = (qualified(&load.staging.table), qualified(&load.spec.table));
-    // To look a name up takes a list of all tables; one that is there in any case can be counted and dropped.
-    run(connection, &format!("CREATE TABLE IF NOT EXISTS {to} (nothing BOOLEAN)"))?;
-    let before = count_rows(connection, &to)?;
-    halt.check()?;
-    if let Err(error) = run(connection, &format!("DROP TABLE {to}")) {
-        if error.kind != WarehouseErrorKind::Invalid {
-            return Err(error);
-        }
-        // A view passes for a table until then. The transaction has failed, and is of no use for a look.
-        roll_back(connection, halt);
-        return Err(match find(connection, &load.spec.table)? {
-            Found::View(_) => is_view(&load.spec.table),
-            Found::Nothing | Found::Table(_) => error,
-        });
-    }
-    run(connection, &format!("ALTER TABLE {from} RENAME TO {}", load.spec.table.name.quoted()))?;
-    let after = count_rows(connection, &to)?;
-    all_staged(load, after)?;
-    Ok(LoadReport {
-        rows_staged: after,
-        rows_inserted: after,
-        rows_updated: 0,
-        rows_deleted: before,
-        rows_before: before,
-        rows_after: after,
-        changes: Vec::new(),
-    })
+    Ok(())
 }
 
 /// Adds the rows of the staging table to the target, by key or behind the others, or makes it of them.
@@ -298,6 +277,6 @@ pub(crate) fn target_columns(
     }
 }
 
-fn is_view(table: &WarehouseTable) -> WarehouseError {
+pub(crate) fn is_view(table: &WarehouseTable) -> WarehouseError {
     invalid(format!("{} is a view; drop it or choose another target table", table.name))
 }

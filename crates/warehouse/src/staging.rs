@@ -12,11 +12,11 @@ use arrow::datatypes::{
 };
 use duckdb::Connection;
 use forebay_core::name::{Identifier, quote};
-use forebay_core::warehouse::{CHANGE_DATE_COLUMN, LoadSpec, WarehouseError, WarehouseTable, WriteMode};
+use forebay_core::warehouse::{CHANGE_DATE_COLUMN, LoadSpec, WarehouseError, WarehouseTable};
 
 use crate::columns::column_type;
 use crate::error::{internal, invalid};
-use crate::feed::{Feed, Piece};
+use crate::feed::{Coming, Feed, Piece};
 use crate::names::{OWN_SCHEMA, STAGING, qualified};
 use crate::show::{change, run};
 
@@ -46,11 +46,8 @@ impl Staging {
         let named = |what: &str, name: &str| {
             Identifier::parse(what, name).map_err(|error| internal("a staging name").caused_by(error))
         };
-        let schema = match spec.mode {
-            WriteMode::Replace => spec.table.schema.clone(),
-            WriteMode::Patch(ref patch) if patch.only_replaces() => spec.table.schema.clone(),
-            WriteMode::Append | WriteMode::Merge { .. } | WriteMode::Patch(_) => named("schema", OWN_SCHEMA)?,
-        };
+        let schema =
+            if spec.mode.only_replaces() { spec.table.schema.clone() } else { named("schema", OWN_SCHEMA)? };
         let (mut seen, mut sent, mut columns) = (Vec::new(), Vec::new(), Vec::new());
         for field in spec.columns.fields() {
             let kind = column_type(field.data_type()).ok_or_else(|| {
@@ -81,18 +78,31 @@ impl Staging {
         run(connection, &format!("CREATE TABLE {} ({})", qualified(&self.table), self.columns.join(", ")))
     }
 
-    /// Adds rows. Those of one piece stay in their order; pieces do not.
-    pub(crate) fn fill(&self, connection: &Connection, pieces: Vec<Piece>) -> Result<(), WarehouseError> {
-        let rows: usize = pieces.iter().flatten().map(RecordBatch::num_rows).sum();
-        let feed = Feed::new(Arc::clone(&self.seen), pieces);
+    /// Makes the target anew, with no rows, and lets [`Self::fill`] fill it.
+    pub(crate) fn make_target(&self, connection: &Connection) -> Result<Self, WarehouseError> {
+        let (table, columns) = (qualified(&self.target), self.columns.join(", "));
+        run(connection, &format!("CREATE OR REPLACE TABLE {table} ({columns})"))?;
+        Ok(Self { table: self.target.clone(), ..self.clone() })
+    }
+
+    /// Adds a piece, and those that come meanwhile. Rows of one piece stay in their order; pieces do not.
+    /// Says how many rows came.
+    pub(crate) fn fill(
+        &self,
+        connection: &Connection,
+        first: Piece,
+        coming: Option<Coming>,
+    ) -> Result<u64, WarehouseError> {
+        let feed = Feed::new(Arc::clone(&self.seen), first, coming);
         let (table, from, changed_at) = (qualified(&self.table), feed.sql(), self.changed_at);
         let insert = format!("INSERT INTO {table} SELECT *, make_timestamp({changed_at}) FROM {from}");
         let added = change(connection, &insert)?;
+        let rows = feed.handed_over();
         if added != rows as u64 {
             let name = &self.target.name;
             return Err(internal(format!("{name}: {rows} rows were handed over and {added} were taken")));
         }
-        Ok(())
+        Ok(added)
     }
 
     /// A batch as [`Self::fill`] takes it.

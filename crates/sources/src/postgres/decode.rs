@@ -78,13 +78,17 @@ impl Column {
     /// Appends the column's values of some rows, `None` for NULL.
     pub(super) fn extend<'a>(
         &mut self,
-        cells: impl Iterator<Item = Option<&'a [u8]>>,
+        cells: impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone,
     ) -> Result<(), Refusal> {
-        let valid = &mut self.valid;
+        // Most columns have no NULL at all: then there is one number to write and no bits.
+        if cells.clone().all(|cell| cell.is_some()) {
+            self.valid.append_n_non_nulls(cells.len());
+        } else {
+            cells.clone().for_each(|cell| self.valid.append(cell.is_some()));
+        }
         match (&mut self.values, self.kind) {
             (Values::Bool(values), _) => {
                 for cell in cells {
-                    valid.append(cell.is_some());
                     values.append(match cell {
                         None => false,
                         Some([flag]) => *flag != 0,
@@ -93,22 +97,22 @@ impl Column {
                 }
                 Ok(())
             }
-            (Values::Int2(values), _) => fixed(values, valid, cells, |bytes| Ok(i16::from_be_bytes(bytes))),
+            (Values::Int2(values), _) => fixed(values, cells, |bytes| Ok(i16::from_be_bytes(bytes))),
             (Values::Int4(values), Kind::Date) => {
-                fixed(values, valid, cells, |bytes| date(i32::from_be_bytes(bytes)))
+                fixed(values, cells, |bytes| date(i32::from_be_bytes(bytes)))
             }
-            (Values::Int4(values), _) => fixed(values, valid, cells, |bytes| Ok(i32::from_be_bytes(bytes))),
+            (Values::Int4(values), _) => fixed(values, cells, |bytes| Ok(i32::from_be_bytes(bytes))),
             (Values::Int8(values), Kind::Timestamp) => {
-                fixed(values, valid, cells, |bytes| timestamp(i64::from_be_bytes(bytes)))
+                fixed(values, cells, |bytes| timestamp(i64::from_be_bytes(bytes)))
             }
-            (Values::Int8(values), _) => fixed(values, valid, cells, |bytes| Ok(i64::from_be_bytes(bytes))),
-            (Values::Oid(values), _) => fixed(values, valid, cells, |bytes| Ok(u32::from_be_bytes(bytes))),
-            (Values::Float4(values), _) => fixed(values, valid, cells, |bytes| Ok(f32::from_be_bytes(bytes))),
-            (Values::Float8(values), _) => fixed(values, valid, cells, |bytes| Ok(f64::from_be_bytes(bytes))),
-            (Values::Interval(values), _) => fixed(values, valid, cells, interval),
+            (Values::Int8(values), _) => fixed(values, cells, |bytes| Ok(i64::from_be_bytes(bytes))),
+            (Values::Oid(values), _) => fixed(values, cells, |bytes| Ok(u32::from_be_bytes(bytes))),
+            (Values::Float4(values), _) => fixed(values, cells, |bytes| Ok(f32::from_be_bytes(bytes))),
+            (Values::Float8(values), _) => fixed(values, cells, |bytes| Ok(f64::from_be_bytes(bytes))),
+            (Values::Interval(values), _) => fixed(values, cells, interval),
             (Values::Decimal(values), Kind::Decimal { precision, scale }) => {
+                values.reserve(cells.len());
                 for cell in cells {
-                    valid.append(cell.is_some());
                     values.push(match cell {
                         None => 0,
                         Some(bytes) => decimal(bytes, precision, scale)?,
@@ -118,8 +122,8 @@ impl Column {
             }
             (Values::Decimal(_), _) => Err(Refusal::Malformed),
             (Values::Bytes(ends, values), kind) => {
+                ends.reserve(cells.len());
                 for cell in cells {
-                    valid.append(cell.is_some());
                     match (cell, kind) {
                         (None, _) => {}
                         // The version of the format, then the text.
@@ -201,12 +205,11 @@ fn primitive<T: ArrowPrimitiveType>(values: &mut Vec<T::Native>, nulls: Option<N
 /// Appends values of a fixed width.
 fn fixed<'a, T: Default, const N: usize>(
     values: &mut Vec<T>,
-    valid: &mut NullBufferBuilder,
-    cells: impl Iterator<Item = Option<&'a [u8]>>,
+    cells: impl ExactSizeIterator<Item = Option<&'a [u8]>>,
     read: impl Fn([u8; N]) -> Result<T, Refusal>,
 ) -> Result<(), Refusal> {
+    values.reserve(cells.len());
     for cell in cells {
-        valid.append(cell.is_some());
         values.push(match cell {
             None => T::default(),
             Some(bytes) => read(bytes.try_into().map_err(|_| Refusal::Malformed)?)?,
