@@ -15,8 +15,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef};
 use duckdb::Connection;
 use duckdb::core::{DataChunkHandle, LogicalTypeHandle, LogicalTypeId};
 use duckdb::vtab::{
@@ -33,6 +33,9 @@ use crate::names::OWN_SCHEMA;
 
 /// The most rows of a vector of the engine.
 const VECTOR: usize = 2048;
+/// The most bytes of long values in one, as far as one row has not more. Each is copied into memory of the engine, and
+/// an engine that has not enough for it then cannot say so: it ends its process.
+const VECTOR_BYTES: usize = 1 << 20;
 
 /// How long a thread waits for a piece while no other has one.
 const IDLE: Duration = Duration::from_millis(50);
@@ -133,17 +136,36 @@ impl Progress {
             self.begun.remove(&thread);
             return None;
         };
-        let rows = batch.num_rows();
-        if rows > VECTOR {
-            own.push_front(batch.slice(VECTOR, rows - VECTOR));
+        let rows = rows_of_vector(&batch);
+        if rows < batch.num_rows() {
+            own.push_front(batch.slice(rows, batch.num_rows() - rows));
         }
-        self.rows += rows.min(VECTOR);
-        Some(batch.slice(0, rows.min(VECTOR)))
+        self.rows += rows;
+        Some(batch.slice(0, rows))
     }
 
     fn begin(&mut self, piece: Piece) -> Option<RecordBatch> {
         self.begun.insert(thread::current().id(), piece.into());
         self.go_on()
+    }
+}
+
+/// How many rows of a batch go into one vector.
+fn rows_of_vector(batch: &RecordBatch) -> usize {
+    let mut rows = batch.num_rows().min(VECTOR);
+    let ends: Vec<&[i32]> = batch.columns().iter().filter_map(ends).collect();
+    while rows > 1 && ends.iter().map(|ends| (ends[rows] - ends[0]) as usize).sum::<usize>() > VECTOR_BYTES {
+        rows /= 2;
+    }
+    rows
+}
+
+/// Where each value of a column begins and ends whose values have no length in common.
+pub(crate) fn ends(column: &ArrayRef) -> Option<&[i32]> {
+    match column.data_type() {
+        DataType::Utf8 => Some(column.as_string::<i32>().value_offsets()),
+        DataType::Binary => Some(column.as_binary::<i32>().value_offsets()),
+        _ => None,
     }
 }
 

@@ -23,8 +23,9 @@ use tokio::task::JoinHandle;
 use crate::claims::Shows;
 use crate::duckdb::make_schemas;
 use crate::error::{internal, invalid};
-use crate::feed::{Coming, Piece};
+use crate::feed::{Coming, Piece, ends};
 use crate::fold::fold_if_long;
+use crate::memory::{Asking, LONG, Memory};
 use crate::names::same;
 use crate::session::{Halt, Session};
 use crate::show::{Staged, run, show};
@@ -46,6 +47,9 @@ pub(crate) struct Load {
     piece_rows: usize,
     piece_bytes: usize,
     rows: u64,
+    memory: Arc<Memory>,
+    /// All memory of the engine, once a long value has come.
+    asking: Option<Asking>,
     stage: Stage,
 }
 
@@ -84,16 +88,40 @@ impl Load {
                 make_schemas(connection, halt, &[target], claim, &turns)
             })
             .await?;
+        let memory = Arc::clone(&session.instance()?.memory);
         Ok(Self {
             spec,
             staging,
             shows,
+            memory,
+            asking: None,
             piece: Piece::new(),
             piece_rows: 0,
             piece_bytes: 0,
             rows: 0,
             stage: Stage::Waiting(session),
         })
+    }
+
+    /// Sees to it that the longest value of a batch can be taken.
+    fn make_room(&mut self, rows: &RecordBatch) -> Result<(), WarehouseError> {
+        for (column, field) in rows.columns().iter().zip(rows.schema_ref().fields()) {
+            let lengths =
+                ends(column).into_iter().flat_map(|ends| ends.windows(2)).map(|ends| ends[1] - ends[0]);
+            let longest = lengths.max().unwrap_or(0).unsigned_abs();
+            let most = self.memory.longest_value();
+            if u64::from(longest) > most {
+                return Err(invalid(format!(
+                    "{}.{}: a value of {longest} bytes is too long, {most} bytes fit into the pool's memory; leave the column or the row out, or start the server with more memory for each pool (--memory-mib)",
+                    self.spec.table.name,
+                    field.name()
+                )));
+            }
+            if longest as usize > LONG && self.asking.is_none() {
+                self.asking = Some(self.memory.ask()?);
+            }
+        }
+        Ok(())
     }
 
     /// Hands the piece over for staging, and waits while too many others are there.
@@ -168,6 +196,7 @@ fn ended() -> WarehouseError {
 impl TableLoad for Load {
     async fn append(&mut self, rows: RecordBatch) -> Result<(), WarehouseError> {
         let rows = self.staging.batch(&rows)?;
+        self.make_room(&rows)?;
         let total = rows.num_rows();
         let bytes = rows.get_array_memory_size();
         self.rows += total as u64;

@@ -20,6 +20,13 @@ const BASE: u64 = 48 * MIB;
 /// compressed into, and what compressing remembers.
 const COLUMN: u64 = 2 * MIB;
 
+/// Rows with a longer value than this, in bytes, need all memory to flow: the engine keeps such values outside of the
+/// blocks of their column, and holds many of these at a time when it compresses them.
+pub(crate) const LONG: usize = 4096;
+/// How many times the longest value fits into all memory. It is there in a vector, in the row group that is written,
+/// and where it is compressed. To ask for several such values at a time may need more.
+const COPIES: u64 = 8;
+
 /// The memory of one engine.
 pub(crate) struct Memory {
     full: u64,
@@ -48,6 +55,11 @@ impl Memory {
         let state =
             State { connection: root.try_clone().map_err(failed)?, asking: 0, flowing: 0, limit: full };
         Ok(Arc::new(Self { full, threads: threads as u64, state: Mutex::new(state) }))
+    }
+
+    /// The most bytes of one value that can be taken.
+    pub(crate) fn longest_value(&self) -> u64 {
+        self.full / COPIES
     }
 
     /// All memory, until what is returned goes away.

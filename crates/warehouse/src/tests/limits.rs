@@ -58,6 +58,26 @@ async fn long_texts_flow_with_little_memory() {
     assert_eq!(pool.text(found).await, ["4096 268435456"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_too_long_for_memory_is_refused_before_it_ends_the_process() {
+    let pool = Pool::new();
+    let rows = |length: usize| {
+        let texts =
+            StringArray::from_iter_values(["x".repeat(length), "short".to_owned(), "y".repeat(length)]);
+        batch(vec![("text", Arc::new(texts) as ArrayRef)])
+    };
+    let longest = 64 << 20;
+    let new = || pool.warehouse.begin_load(spec("t", WriteMode::Replace, rows(1).schema()));
+    let mut load = new().await.unwrap();
+    load.append(rows(longest)).await.unwrap();
+    load.commit(3, &checkpoint("x"), &Stop::never()).await.unwrap();
+    let error = new().await.unwrap().append(rows(longest + 1)).await.unwrap_err();
+    assert_eq!(error.kind, WarehouseErrorKind::Invalid);
+    let expected = "t.text: a value of 67108865 bytes is too long, 67108864 bytes fit into the pool's memory";
+    assert!(error.message.starts_with(expected), "{error}");
+    assert_eq!(pool.text("SELECT count(*) FROM t").await, ["3"]);
+}
+
 #[tokio::test]
 async fn too_little_memory_is_said_and_survived() {
     let dir = tempfile::tempdir().unwrap();
