@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::id::{ApplicationId, DataPoolId, KeyId, UserId};
+use crate::id::{ApplicationId, DataPoolId, GroupId, KeyId, UserId};
 use crate::name::Name;
-use crate::oauth::Authority;
+use crate::oauth::{Authority, ClientId};
 
 /// What a grant can allow. All but `Execute` and `Metrics` are the permissions of the wire contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,12 +53,30 @@ impl Permission {
     }
 }
 
-/// A user or an application: whom a grant is for and who is recorded as having done something.
+/// A user or an application: who asks, and who is recorded as having done something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", content = "id", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Subject {
     User(UserId),
     Application(ApplicationId),
+}
+
+/// Whom a grant is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Grantee {
+    User(UserId),
+    Application(ApplicationId),
+    /// All its members, as long as they are in it.
+    Group(GroupId),
+}
+
+impl From<Subject> for Grantee {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::User(id) => Self::User(id),
+            Subject::Application(id) => Self::Application(id),
+        }
+    }
 }
 
 /// Whether somebody administers the team.
@@ -78,6 +96,8 @@ pub struct Caller {
     pub name: Name,
     pub role: Role,
     pub authority: Authority,
+    /// The client whose access token the request carries.
+    pub client: Option<ClientId>,
 }
 
 /// A person.
@@ -94,6 +114,14 @@ pub struct User {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
     pub id: ApplicationId,
+    pub name: Name,
+    pub created_at: Timestamp,
+}
+
+/// Users who are granted permissions together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    pub id: GroupId,
     pub name: Name,
     pub created_at: Timestamp,
 }
@@ -116,10 +144,10 @@ pub enum Scope {
     Pool(DataPoolId),
 }
 
-/// What one subject may do in one scope.
+/// What a user, an application or a group may do in one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    pub subject: Subject,
+    pub grantee: Grantee,
     pub scope: Scope,
     pub permissions: BTreeSet<Permission>,
 }

@@ -9,8 +9,8 @@ use jiff::tz::Offset;
 
 use crate::Timestamp;
 use crate::error::{Error, Result};
-use crate::execution::{ExtractionMode, Status};
-use crate::id::{DataJobId, DataPoolId, TaskId};
+use crate::execution::{ExtractionMode, Receipt, Status};
+use crate::id::{DataJobId, DataPoolId, ExecutionId, TaskId};
 
 /// Milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
@@ -128,6 +128,18 @@ const fn gravity(status: Status) -> u8 {
         Status::Skipped => 1,
         Status::Success => 0,
     }
+}
+
+/// The newest success of a step of a job's executions. A step is known by its task and its name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastStep {
+    pub task: TaskId,
+    pub name: String,
+    pub execution: ExecutionId,
+    pub mode: ExtractionMode,
+    /// When it ended.
+    pub at: Timestamp,
+    pub receipt: Receipt,
 }
 
 /// What a step of a task did when it succeeded last.

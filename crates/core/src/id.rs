@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::error::{Error, Kind};
 
@@ -32,12 +33,12 @@ macro_rules! ids {
         impl FromStr for $name {
             type Err = Error;
 
-            /// Reads the hyphenated form. Whatever is not a UUID names nothing, so the error is
-            /// `NotFound`: clients write `None` into a path when they lost an id.
+            /// Reads the hyphenated form, and no other. Whatever is not a UUID names nothing, so the
+            /// error is `NotFound`: clients write `None` into a path when they lost an id.
             fn from_str(text: &str) -> Result<Self, Error> {
                 match Uuid::try_parse(text) {
-                    Ok(id) => Ok(Self(id)),
-                    Err(_) => Err(Error::NotFound { kind: Kind::$kind, key: text.to_owned() }),
+                    Ok(id) if text.len() == Hyphenated::LENGTH => Ok(Self(id)),
+                    _ => Err(Error::NotFound { kind: Kind::$kind, key: text.to_owned() }),
                 }
             }
         }
@@ -75,6 +76,8 @@ ids! {
     UserId is User;
     /// A program with a key and permissions of its own.
     ApplicationId is Application;
+    /// Users who are granted permissions together.
+    GroupId is Group;
     /// A key of a user or an application.
     KeyId is Key;
     /// A secret of an OAuth client.
@@ -108,5 +111,27 @@ impl From<DataModelId> for DataJobId {
 impl From<PushJobId> for DataJobId {
     fn from(push: PushJobId) -> Self {
         Self(push.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_form() {
+        let id = "6f2c1a52-6d53-4f0e-9a39-0f6f0c8d3b11";
+        assert_eq!(id.parse::<DataPoolId>().unwrap().to_string(), id);
+        assert_eq!(id.to_uppercase().parse::<DataPoolId>().unwrap().to_string(), id);
+        for other in [
+            "6f2c1a526d534f0e9a390f6f0c8d3b11",
+            "{6f2c1a52-6d53-4f0e-9a39-0f6f0c8d3b11}",
+            "urn:uuid:6f2c1a52-6d53-4f0e-9a39-0f6f0c8d3b11",
+            "None",
+            "",
+        ] {
+            let refused = other.parse::<DataPoolId>().unwrap_err().to_string();
+            assert_eq!(refused, format!("data pool `{other}` was not found"));
+        }
     }
 }

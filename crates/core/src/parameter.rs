@@ -24,6 +24,14 @@ pub struct Parameter {
     pub pool_parameter_id: Option<ParameterId>,
 }
 
+impl Parameter {
+    /// The stored values; the default values when there are none.
+    #[must_use]
+    pub fn values_now(&self) -> &[String] {
+        if self.values.is_empty() { &self.default_values } else { &self.values }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Visibility {

@@ -9,10 +9,13 @@ use crate::Timestamp;
 use crate::connection::ConnectionConfig;
 use crate::event::{EventSink, Outcome};
 use crate::execution::Claim;
+use crate::explanation::TableExplanation;
 use crate::export::{ExportRequest, Exported};
+use crate::extraction::SourceTableName;
 use crate::id::DataPoolId;
+use crate::preview::Preview;
 use crate::source::{SourceError, SourceTable};
-use crate::spec::ExecutionSpec;
+use crate::spec::{ExecutionSpec, ScriptQuery};
 use crate::stop::Stop;
 use crate::warehouse::{PoolTable, Query, Rows, WarehouseError};
 
@@ -24,6 +27,9 @@ pub trait PoolPlane: Send + Sync {
 
     /// Answers a read-only query on the pool's tables.
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError>;
+
+    /// Answers a statement of a transformation that only reads; see [`DataPlane::query_script`].
+    async fn query_script(&self, query: ScriptQuery, stop: &Stop) -> Result<Rows, WarehouseError>;
 
     /// The tables and views of the pool.
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError>;
@@ -39,6 +45,17 @@ pub trait PoolPlane: Send + Sync {
 
     /// The tables a source of the pool offers.
     async fn discover(&self, config: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError>;
+
+    /// The first rows of a table; see [`DataPlane::preview`].
+    async fn preview(
+        &self,
+        config: &ConnectionConfig,
+        table: &SourceTableName,
+        rows: usize,
+    ) -> Result<Preview, SourceError>;
+
+    /// What an extraction would ask its source for; see [`DataPlane::explain`].
+    async fn explain(&self, spec: &ExecutionSpec) -> Result<TableExplanation, SourceError>;
 }
 
 /// All pools: what the engine is handed.
@@ -50,6 +67,15 @@ pub trait DataPlane: Send + Sync {
 
     /// Answers a read-only query on a pool's tables.
     async fn query(&self, pool: DataPoolId, query: Query, stop: &Stop) -> Result<Rows, WarehouseError>;
+
+    /// Answers a statement of a transformation that only reads, with its parameters filled in as in a run. What is
+    /// wrong with it is `Invalid`, with the line of the SQL as it was written.
+    async fn query_script(
+        &self,
+        pool: DataPoolId,
+        query: ScriptQuery,
+        stop: &Stop,
+    ) -> Result<Rows, WarehouseError>;
 
     /// The tables and views of a pool.
     async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError>;
@@ -79,6 +105,19 @@ pub trait DataPlane: Send + Sync {
         pool: DataPoolId,
         config: &ConnectionConfig,
     ) -> Result<Vec<SourceTable>, SourceError>;
+
+    /// The first rows of a table at a source of a pool, up to so many, and what they tell of its columns. Dropping
+    /// the future ends the statement at the source.
+    async fn preview(
+        &self,
+        pool: DataPoolId,
+        config: &ConnectionConfig,
+        table: &SourceTableName,
+        rows: usize,
+    ) -> Result<Preview, SourceError>;
+
+    /// What an execution would ask the source for, in FULL and in DELTA. The spec has one extraction of one table.
+    async fn explain(&self, spec: &ExecutionSpec) -> Result<TableExplanation, SourceError>;
 
     /// What was found damaged in a pool's files, the oldest first, as long as what was moved aside lies there.
     async fn damages(&self, pool: DataPoolId) -> Result<Vec<Damage>, WarehouseError>;

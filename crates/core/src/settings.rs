@@ -31,10 +31,11 @@ pub enum Setting {
     ExportsKeptMinutes,
     ExportsAtATime,
     ExportMib,
+    AuditKeptDays,
 }
 
 impl Setting {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ExecutionsKeptDays,
         Self::ExecutionsKeptPerJob,
         Self::LogsKeptDays,
@@ -51,6 +52,7 @@ impl Setting {
         Self::ExportsKeptMinutes,
         Self::ExportsAtATime,
         Self::ExportMib,
+        Self::AuditKeptDays,
     ];
 
     /// The name on the wire and on the command line; the unit is in it.
@@ -73,6 +75,7 @@ impl Setting {
             Self::ExportsKeptMinutes => "exportsKeptMinutes",
             Self::ExportsAtATime => "exportsAtATime",
             Self::ExportMib => "exportMib",
+            Self::AuditKeptDays => "auditKeptDays",
         }
     }
 
@@ -124,6 +127,7 @@ impl Setting {
             Self::ExportsKeptMinutes => "The files of data exports that ended longer ago are removed.",
             Self::ExportsAtATime => "The most data exports that are written at a time; further ones wait.",
             Self::ExportMib => "The most that the files of one data export may have together.",
+            Self::AuditKeptDays => "Entries of the audit log that are older are dropped.",
         }
     }
 
@@ -145,6 +149,7 @@ impl Setting {
             Self::ExportsKeptMinutes => Some(60),
             Self::ExportsAtATime => Some(2),
             Self::ExportMib => Some(4_096),
+            Self::AuditKeptDays => Some(365),
         }
     }
 
@@ -162,7 +167,7 @@ impl Setting {
             // A month: a client that never asks again must get through its work.
             Self::AccessTokenSeconds => 1..=2_592_000,
             Self::DataPushesPerSecond | Self::DataPushesPerHour => 0..=1_000_000,
-            Self::DataPushesKeptDays => 1..=36_500,
+            Self::DataPushesKeptDays | Self::AuditKeptDays => 1..=36_500,
             Self::DataPushTextLength => 1..=65_000,
             // The longest is a week.
             Self::ExportsKeptMinutes => 1..=10_080,
@@ -304,6 +309,12 @@ impl ServiceSettings {
     #[must_use]
     pub fn export_bytes(&self) -> u64 {
         self.number(Setting::ExportMib).saturating_mul(MIB)
+    }
+
+    /// In milliseconds.
+    #[must_use]
+    pub fn audit_kept_millis(&self) -> i64 {
+        days(self.number(Setting::AuditKeptDays))
     }
 
     /// In bytes, for a disk of `total` bytes.

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
+use crate::check::Step;
+use crate::explanation::Explanation;
 use crate::extraction::{ColumnChoice, SourceTableName};
 use crate::name::Identifier;
 
@@ -34,6 +36,9 @@ pub trait Snapshot: Send + Sync {
 
     /// Opens one table. Its columns and key are known on return; rows follow in bounded batches.
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError>;
+
+    /// What [`Snapshot::read`] would ask the source for, found out by the same code. No row is read.
+    async fn explain(&self, request: &ReadRequest) -> Result<Explanation, SourceError>;
 }
 
 /// What to read of one table.
@@ -174,6 +179,8 @@ pub struct SourceColumn {
 #[error("{message}")]
 pub struct SourceError {
     pub kind: SourceErrorKind,
+    /// On the way to the source: where it failed.
+    pub step: Option<Step>,
     pub message: String,
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -193,7 +200,19 @@ pub enum SourceErrorKind {
 
 impl SourceError {
     pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, step: None, message: message.into(), source: None }
+    }
+
+    /// One of a step on the way to the source; the message begins with its name.
+    pub fn at(step: Step, kind: SourceErrorKind, message: impl std::fmt::Display) -> Self {
+        Self { step: Some(step), ..Self::new(kind, format!("{step}: {message}")) }
+    }
+
+    /// The same at a step, if it is at none.
+    #[must_use]
+    pub fn or_at(mut self, step: Step) -> Self {
+        self.step = self.step.or(Some(step));
+        self
     }
 
     #[must_use]

@@ -117,6 +117,22 @@ pub struct ChunkSpec {
     pub kind: ChunkKind,
 }
 
+/// SQL as it stands in a transformation, to be answered outside of an execution: one statement that reads, in which
+/// `<%=…%>` stands for what it would stand for in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptQuery {
+    pub sql: String,
+    pub pool_id: DataPoolId,
+    /// The connection of the job, whose tables are meant by names without a schema, before the pool's own.
+    pub connection_id: Option<DataConnectionId>,
+    /// The parameters that the task sees: its own before the pool's.
+    pub parameters: Vec<ParameterSpec>,
+    /// Every connection of the pool that SQL may name.
+    pub schemas: Vec<NamedSchema>,
+    /// The most rows.
+    pub limit: usize,
+}
+
 /// What was kept before it could be set.
 fn two() -> u64 {
     2

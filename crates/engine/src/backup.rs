@@ -30,6 +30,9 @@ const NAME_LIMIT: usize = 100;
 pub struct BackupName(String);
 
 impl BackupName {
+    /// What fits, as a regular expression.
+    pub const PATTERN: &'static str = "^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$";
+
     /// # Errors
     /// `Invalid`, for the field `name`.
     pub fn parse(text: &str) -> Result<Self> {

@@ -1,8 +1,12 @@
 //! Data connections.
 
+mod preview;
+mod uses;
+
 use std::path::{Path, PathBuf};
 
 use forebay_core::access::{Caller, Permission};
+use forebay_core::check::{ConnectionCheck, Step};
 use forebay_core::connection::{
     ConnectionConfig, Credentials, DataConnection, HashAlgorithm, Pseudonymisation,
 };
@@ -13,6 +17,9 @@ use forebay_core::oauth::Action;
 use forebay_core::parameter::ParameterOrigin;
 use forebay_core::secret::Secret;
 use forebay_core::source::SourceTable;
+
+pub use preview::PREVIEW_ROWS;
+pub use uses::{ConnectionUses, JobUse};
 
 use crate::Engine;
 use crate::data::source_error;
@@ -142,20 +149,31 @@ impl Engine {
         self.store().delete_data_connection(pool, connection).await
     }
 
-    /// Connects and reads nothing.
+    /// Connects and reads nothing, and says how far that came: a source that refuses is an answer.
     ///
     /// # Errors
-    /// `Refused`, naming the step that failed.
+    /// `NotFound`, `Forbidden`, `Invalid` for a path that may not be read any more.
     pub async fn check_data_connection(
         &self,
         caller: &Caller,
         pool: DataPoolId,
         connection: DataConnectionId,
-    ) -> Result<()> {
+    ) -> Result<ConnectionCheck> {
         self.pool_with(caller, Permission::Edit, pool).await?;
         let connection = self.store().data_connection(pool, connection).await?;
-        let config = self.usable(&connection)?;
-        self.0.plane.check(pool, &config).await.map_err(source_error)
+        let steps = Step::to(&connection.config);
+        let config = match self.usable(&connection) {
+            Ok(config) => config,
+            // It has no password, so nothing is sent anywhere.
+            Err(Error::Refused { message }) => {
+                return Ok(ConnectionCheck::not_begun(steps, Step::Login, message));
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(match self.0.plane.check(pool, &config).await {
+            Ok(()) => ConnectionCheck::passed(steps),
+            Err(error) => ConnectionCheck::failed(steps, error.step, error.message),
+        })
     }
 
     /// The tables that a source offers, with their columns and keys, as it says now.

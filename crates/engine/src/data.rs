@@ -3,18 +3,20 @@
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::Execution;
-use forebay_core::id::{DataConnectionId, DataPoolId};
+use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId};
 use forebay_core::oauth::Action;
 use forebay_core::plane::Damage;
 use forebay_core::pool::{connection_schema, global_schema};
 use forebay_core::source::{SourceError, SourceErrorKind};
+use forebay_core::spec::ScriptQuery;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTable, Query, Rows, WarehouseError, WarehouseErrorKind};
 
 use crate::Engine;
+use crate::spec::parameter_specs;
 
 /// The most rows a query answers with.
-const QUERY_LIMIT: usize = 1_000_000;
+pub const QUERY_LIMIT: usize = 1_000_000;
 
 impl Engine {
     /// The tables and views of a pool.
@@ -55,9 +57,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Rows> {
         self.pool_for(caller, Permission::View, Action::Query, pool).await?;
-        if limit == 0 || limit > QUERY_LIMIT {
-            return Err(Error::invalid("limit", format!("must be between 1 and {QUERY_LIMIT}")));
-        }
+        check_limit(limit)?;
         let mut schemas = Vec::new();
         if let Some(connection) = connection {
             self.store().data_connection(pool, connection).await?;
@@ -67,6 +67,41 @@ impl Engine {
         // The handle lives as long as this call: a client that hangs up drops it, and the plane's
         // own guard interrupts the statement.
         self.0.plane.query(pool, Query { sql, schemas, limit }, &Stop::never()).await.map_err(warehouse_error)
+    }
+
+    /// Answers SQL that stands in a transformation, or in one that is to be made: one statement that reads.
+    /// Unqualified names are looked up and `<%=…%>` is filled in as in a run of the job; nothing is executed.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Invalid` for the limit, `Refused` with what is wrong with the SQL, and where.
+    pub async fn query_statement(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        (job, task): (DataJobId, Option<&str>),
+        sql: String,
+        limit: usize,
+    ) -> Result<Rows> {
+        self.pool_for(caller, Permission::View, Action::Query, pool).await?;
+        check_limit(limit)?;
+        let job = self.store().data_job(pool, job).await?;
+        let own = match task {
+            Some(task) => {
+                let task = self.task_of(pool, job.id, task).await?;
+                self.store().parameters(pool, Some(task.id)).await?
+            }
+            None => Vec::new(),
+        };
+        let query = ScriptQuery {
+            sql,
+            pool_id: pool,
+            connection_id: job.connection_id,
+            parameters: parameter_specs(&own, &self.store().parameters(pool, None).await?),
+            schemas: self.named_schemas(pool).await?,
+            limit,
+        };
+        // As above, the handle lives as long as this call.
+        self.0.plane.query_script(pool, query, &Stop::never()).await.map_err(warehouse_error)
     }
 
     /// One table of a pool by name; `schema` is a connection's id or a schema's name, `None` the
@@ -96,6 +131,13 @@ impl Engine {
             })
             .ok_or_else(|| Error::not_found(Kind::Table, name))
     }
+}
+
+fn check_limit(limit: usize) -> Result<()> {
+    if (1..=QUERY_LIMIT).contains(&limit) {
+        return Ok(());
+    }
+    Err(Error::invalid("limit", format!("must be between 1 and {QUERY_LIMIT}")))
 }
 
 /// A warehouse's error as the caller's.

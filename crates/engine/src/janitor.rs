@@ -1,5 +1,5 @@
-//! Drops what is older than the settings keep: log messages, then executions, then what of OAuth has ended, then
-//! data exports. It works
+//! Drops what is older than the settings keep: log messages, then executions, then what of OAuth has ended and
+//! entries of the audit log, then data pushes and data exports. It works
 //! in small steps, so that nobody waits long for it, and acts on what the store says is due: a crash only makes it
 //! late.
 
@@ -98,6 +98,10 @@ impl Engine {
             tokio::time::sleep(PAUSE).await;
         }
         while !stop.is_requested() && self.store().drop_ended_oauth(self.now()).await? > 0 {
+            tokio::time::sleep(PAUSE).await;
+        }
+        let audit_before = before(settings.audit_kept_millis());
+        while !stop.is_requested() && self.store().drop_audit_entries_before(audit_before).await? > 0 {
             tokio::time::sleep(PAUSE).await;
         }
         tidied.pushes = self.tidy_pushes(before(settings.data_pushes_kept_millis()), stop).await?;

@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use forebay_core::access::{Application, Caller, Grant, Key, Permission, Role, Scope, Subject, User};
+use forebay_core::access::{
+    Application, Caller, Grant, Grantee, Key, Permission, Role, Scope, Subject, User,
+};
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{ApplicationId, DataPoolId, KeyId, UserId};
 use forebay_core::name::Name;
@@ -199,13 +201,17 @@ impl Engine {
         }
     }
 
-    /// Sets what a subject may do in a scope; no permissions takes the grant away.
+    /// Sets what a user, an application or a group may do in a scope; no permissions takes the grant away.
     ///
     /// # Errors
     /// `Forbidden`, `NotFound`.
     pub async fn set_grant(&self, caller: &Caller, grant: &Grant) -> Result<()> {
         Self::administrator(caller)?;
-        self.subject_exists(grant.subject).await?;
+        match grant.grantee {
+            Grantee::User(id) => self.subject_exists(Subject::User(id)).await?,
+            Grantee::Application(id) => self.subject_exists(Subject::Application(id)).await?,
+            Grantee::Group(id) => self.store().group(id).await.map(drop)?,
+        }
         if let Scope::Pool(pool) = grant.scope {
             if grant.permissions.contains(&Permission::Metrics) {
                 let text = "METRICS is about the whole server; grant it for all pools";

@@ -1,17 +1,17 @@
 //! How the tables of a job's extractions were loaded last, for whoever is about to execute the job again. It is read
 //! from what executions told; what the next one goes on from lies with the rows.
 
+use std::collections::HashMap;
+
 use forebay_core::Timestamp;
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::Result;
-use forebay_core::execution::{ExtractionMode, Receipt, Status};
+use forebay_core::execution::{ExtractionMode, Receipt};
+use forebay_core::history::LastStep;
 use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TableExtractionId, TaskId};
 use forebay_core::job::TaskKind;
 
 use crate::Engine;
-
-/// How many of a job's executions are looked at.
-const LOOKED_AT: u32 = 20;
 
 /// The newest load of a table that succeeded.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,28 +44,16 @@ impl Engine {
             let TaskKind::Extraction(tables) = &task.kind else { continue };
             wanted.extend(tables.iter().map(|table| (task.id, table.id, table.target_name().to_string())));
         }
+        let mut last: HashMap<(TaskId, String), LastStep> = HashMap::new();
+        for step in self.store().last_steps(job.id).await? {
+            last.insert((step.task, step.name.clone()), step);
+        }
         let mut found = Vec::new();
-        let (executions, _) = self.store().executions(job.id, LOOKED_AT, 0).await?;
-        for execution in executions {
-            if wanted.is_empty() {
-                break;
-            }
-            let tasks = self.store().task_executions(execution.id).await?;
-            wanted.retain(|(task, table, name)| {
-                let steps = tasks.iter().filter(|told| told.task_id == *task).flat_map(|told| &told.steps);
-                let mut loads = steps.filter(|step| step.status == Status::Success && step.name == *name);
-                let Some(step) = loads.next() else { return true };
-                let Some(receipt) = step.receipt.clone() else { return true };
-                found.push(LastLoad {
-                    task: *task,
-                    table: *table,
-                    execution: execution.id,
-                    mode: execution.mode,
-                    at: step.finished_at.unwrap_or(execution.queued_at),
-                    receipt,
-                });
-                false
-            });
+        for (task, table, name) in wanted {
+            // Of two tables with one name at most one is enabled, and the rows of both lie in one place.
+            let Some(step) = last.get(&(task, name)).cloned() else { continue };
+            let LastStep { execution, mode, at, receipt, .. } = step;
+            found.push(LastLoad { task, table, execution, mode, at, receipt });
         }
         Ok(found)
     }

@@ -4,6 +4,7 @@
 //! a warehouse itself: it is handed a [`DataPlane`] that does.
 
 mod access;
+mod audit;
 mod backup;
 mod changes;
 mod comparison;
@@ -14,8 +15,10 @@ mod discovered;
 mod disk;
 mod dispatch;
 mod executions;
+mod explanations;
 mod exports;
 mod failed_parts;
+mod groups;
 mod health;
 mod history;
 mod janitor;
@@ -28,6 +31,7 @@ mod model_loads;
 mod models;
 mod name_mappings;
 mod oauth;
+mod oidc;
 mod overviews;
 mod parameters;
 mod permissions;
@@ -56,15 +60,18 @@ use forebay_core::plane::DataPlane;
 use forebay_store::Store;
 use tokio::sync::Notify;
 
+pub use audit::{AuditPage, Recording, Trail};
 pub use backup::{Backup, BackupName, BackupState, Restored, restore};
 pub use changes::{Changed, Following};
 pub use comparison::Past;
-pub use connections::NewConnection;
+pub use connections::{ConnectionUses, JobUse, NewConnection, PREVIEW_ROWS};
 pub use contents::{Given, Import, ImportTarget, Imported, JobDestination};
+pub use data::QUERY_LIMIT;
 pub use disk::{Disk, DiskState, PoolSize, Space};
 pub use executions::{Selection, StartExecution, TaskSelection};
 pub use exports::{Checks, ExportFile, NewDataExport};
 pub use failed_parts::FailedParts;
+pub use groups::GroupGrant;
 pub use health::Check;
 pub use history::{History, HistoryQuestion, JobHistory};
 pub use keys::{FirstKey, NewKey};
@@ -76,8 +83,9 @@ pub use oauth::{
     Asked, AskedByDevice, AuthorizationRequest, ClientProof, DeviceAnswer, NewClient, NewClientSecret,
     OauthClientChange, OauthError, PublicKey, Refusal, TokenAnswer, TokenGrant, Visit,
 };
+pub use oidc::{Attempt, Identity, IssuerKeys, OidcError, OidcRules};
 pub use overviews::{JobOverview, PoolOverview};
-pub use permissions::HeldGrant;
+pub use permissions::{HeldGrant, Holder, Origin};
 pub use push::{ChunkUpload, SeenPush, SeenUpload, Upload};
 pub use schedules::Preview;
 pub use sessions::{NewSession, SignInError};
@@ -110,6 +118,8 @@ pub struct Settings {
     pub drain: Duration,
     /// The most tables of one extraction that are read at a time.
     pub tables_at_a_time: usize,
+    /// How people sign in by an issuer of OpenID Connect, if they may.
+    pub oidc: Option<OidcRules>,
 }
 
 /// The use cases. Cheap to clone.
@@ -133,9 +143,11 @@ pub(crate) struct Inner {
     /// Something may be older than the settings keep. Only makes the janitor early.
     tidy: Notify,
     oauth: oauth::State,
+    oidc: oidc::State,
     exports: exports::Turns,
     discovered: discovered::Discovered,
     submissions: push::Submissions,
+    audit: audit::Gate,
 }
 
 impl Engine {
@@ -162,9 +174,11 @@ impl Engine {
             scheduling: scheduler::Scheduling::default(),
             tidy: Notify::new(),
             oauth: oauth::State::default(),
+            oidc: oidc::State::default(),
             exports: exports::Turns::default(),
             discovered: discovered::Discovered::default(),
             submissions: push::Submissions::default(),
+            audit: audit::Gate::default(),
         }))
     }
 

@@ -1,12 +1,15 @@
 //! Loads of data models. A reload is an execution like every other, of a job that the server keeps for the model; a
 //! data job may load the model as well. The history has both.
 
+use std::collections::HashMap;
+
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{Execution, ExtractionMode, Status, StepExecution, TaskExecution};
 use forebay_core::id::{DataJobId, DataModelId, DataPoolId, ModelTableId, TaskId};
 use forebay_core::model::DataModel;
 use forebay_core::model::load::{LoadKind, ModelLoadRecord, PlannedLoad};
+use forebay_core::oauth::Action;
 use forebay_core::retry::RetryPolicy;
 use forebay_core::spec::{ExecutionSpec, ModelLoadSpec, TaskSpec, Work};
 
@@ -123,6 +126,20 @@ impl Engine {
     ) -> Result<Option<ModelLoadRecord>> {
         let model = self.model_to_see(caller, pool, model).await?;
         Ok(self.store().model_loads(model.id, 1).await?.pop())
+    }
+
+    /// The load of each model of a pool that is live, or else its newest; none of a model that was never loaded.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn newest_model_loads(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+    ) -> Result<HashMap<DataModelId, ModelLoadRecord>> {
+        self.pool_for(caller, Permission::View, Action::ReadModels, pool).await?;
+        let loads = self.store().newest_model_loads(pool).await?;
+        Ok(loads.into_iter().map(|load| (load.model_id, load)).collect())
     }
 
     async fn frozen_reload(

@@ -45,7 +45,8 @@ pub struct NewDataModel {
 pub struct ModelSettings {
     pub description: Option<String>,
     pub calendar_kind: Option<CalendarKind>,
-    pub factory_calendar: Option<FactoryCalendar>,
+    /// `Some(None)` takes it away.
+    pub factory_calendar: Option<Option<FactoryCalendar>>,
     pub custom_calendar: Option<Vec<CalendarEntry>>,
 }
 
@@ -66,8 +67,8 @@ impl ModelSettings {
         if let Some(kind) = calendar_kind {
             model.calendar.kind = kind;
         }
-        if factory_calendar.is_some() {
-            model.calendar.factory = factory_calendar;
+        if let Some(factory) = factory_calendar {
+            model.calendar.factory = factory;
         }
         if let Some(entries) = custom_calendar {
             model.calendar.custom = entries;
@@ -207,7 +208,9 @@ impl Engine {
     }
 
     async fn check_settings(&self, pool: DataPoolId, settings: &ModelSettings) -> Result<()> {
-        if let Some(FactoryCalendar { connection_id: Some(connection), .. }) = &settings.factory_calendar {
+        if let Some(Some(FactoryCalendar { connection_id: Some(connection), .. })) =
+            &settings.factory_calendar
+        {
             self.store().data_connection(pool, *connection).await?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use forebay_core::access::{Caller, Permission};
 use forebay_core::error::Result;
 use forebay_core::id::{DataModelId, DataPoolId};
 use forebay_core::model::DataModel;
-use forebay_core::model::name_mapping::NameMapping;
+use forebay_core::model::name_mapping::{CountedMappings, NameMapping};
 
 use crate::Engine;
 
@@ -19,6 +19,23 @@ impl Engine {
     ) -> Result<Vec<NameMapping>> {
         let model = self.model_to_see(caller, pool, model).await?;
         self.store().name_mappings(model.id).await
+    }
+
+    /// How many mappings a model has of each kind and language, and some of them in the order in which they came.
+    /// `page` counts from 0; past the end there is an empty one.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn name_mapping_page(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        model: DataModelId,
+        limit: u32,
+        page: u32,
+    ) -> Result<(Vec<CountedMappings>, Vec<NameMapping>)> {
+        let model = self.model_to_see(caller, pool, model).await?;
+        self.store().name_mapping_page(model.id, limit, page).await
     }
 
     /// A model whose name mappings the caller may change.

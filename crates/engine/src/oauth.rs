@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use forebay_core::error::Error;
 
+use crate::audit::Trail;
+
 pub(crate) use self::throttle::Tried;
 pub(crate) use self::token::random_secret;
 
@@ -40,6 +42,8 @@ pub struct Visit {
     pub base: String,
     /// Where the request comes from, when that is known.
     pub peer: Option<IpAddr>,
+    /// What the audit log is told of it.
+    pub trail: Trail,
 }
 
 /// What the engine keeps in memory for all of this.

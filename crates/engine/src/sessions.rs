@@ -1,4 +1,5 @@
-//! Who signs in with a browser: by a password, by an API key, or once by a link.
+//! Who signs in with a browser: by a password, by an API key, or once by a link. How an issuer of OpenID Connect signs
+//! somebody in is in `oidc`.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, SaltString};
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use forebay_core::Timestamp;
-use forebay_core::access::{Caller, Subject};
+use forebay_core::access::{Caller, Role, Subject};
 use forebay_core::error::{Error, Result};
 use forebay_core::id::UserId;
 use forebay_core::oauth::Action;
@@ -49,6 +50,11 @@ pub enum SignInError {
     Password,
     #[error("this is not an API key of a user")]
     Key,
+    #[error(
+        "passwords count for administrators alone on this server: sign in by the button above, or ask an administrator \
+         for a link"
+    )]
+    PasswordsOff,
     #[error("the link has been used or has ended; ask an administrator for another one")]
     Link,
     #[error("too many wrong attempts; wait for {} seconds", .0.as_secs())]
@@ -72,7 +78,7 @@ impl Engine {
     /// Signs a user in by name or e-mail address and password.
     ///
     /// # Errors
-    /// `Password`, and `Throttled` after too many wrong ones.
+    /// `Password`, `PasswordsOff`, and `Throttled` after too many wrong ones.
     pub async fn sign_in_by_password(
         &self,
         name: &str,
@@ -87,9 +93,19 @@ impl Engine {
         let (user, kept) = found.map_or((None, None), |(user, kept)| (Some(user), kept));
         let is_right = is_password(password, kept).await?;
         match user {
-            Some(user) if is_right => self.begin_session(user).await,
+            Some(user) if is_right => {
+                let role = self.store().user(user).await?.role;
+                match self.lets_by_password(role) {
+                    true => Ok(self.begin_session(user, None).await?),
+                    false => {
+                        visit.trail.fails_to_sign_in(Some(Subject::User(user)));
+                        Err(SignInError::PasswordsOff)
+                    }
+                }
+            }
             _ => {
                 throttle.wrong(visit.peer, tried, now);
+                visit.trail.fails_to_sign_in(user.map(Subject::User));
                 tracing::warn!(peer = ?visit.peer, "a sign-in with a wrong password was refused");
                 Err(SignInError::Password)
             }
@@ -102,7 +118,7 @@ impl Engine {
     /// `Key`, and `Throttled` after too many wrong ones.
     pub async fn sign_in_by_key(&self, key: &Secret, visit: &Visit) -> Result<NewSession, SignInError> {
         let user = self.sign_in(key, visit).await?;
-        self.begin_session(user).await
+        Ok(self.begin_session(user, None).await?)
     }
 
     /// Signs a user in by a link, which is used up by that.
@@ -114,15 +130,22 @@ impl Engine {
         throttle.check(visit.peer, &Tried::Link, now)?;
         let Some(user) = self.store().take_sign_in_link(&hash(link.expose().trim()), now).await? else {
             throttle.wrong(visit.peer, Tried::Link, now);
+            visit.trail.fails_to_sign_in(None);
             return Err(SignInError::Link);
         };
-        self.begin_session(user).await
+        Ok(self.begin_session(user, None).await?)
     }
 
-    async fn begin_session(&self, user: UserId) -> Result<NewSession, SignInError> {
+    /// Begins a session of somebody who has proven who they are; `issuer` is who has said it, if it was one.
+    pub(crate) async fn begin_session(&self, user: UserId, issuer: Option<&str>) -> Result<NewSession> {
         let (secret, now) = (random_secret(), self.now());
-        self.store().add_session(&hash(secret.expose()), user, now, after(now, IDLE)).await?;
+        self.store().add_session(&hash(secret.expose()), user, issuer, now, after(now, IDLE)).await?;
         Ok(NewSession { secret, user })
+    }
+
+    /// Whether passwords count for people of this role.
+    fn lets_by_password(&self, role: Role) -> bool {
+        role == Role::Admin || !self.oidc_rules().is_some_and(|rules| rules.only_admins_by_password)
     }
 
     /// Who has signed in with this browser.
@@ -145,12 +168,13 @@ impl Engine {
         Ok(caller)
     }
 
-    /// Ends a session.
+    /// Ends a session. Whether it was begun by the issuer of OpenID Connect, where somebody is signed in still.
     ///
     /// # Errors
     /// Only internal ones.
-    pub async fn sign_out(&self, secret: &Secret) -> Result<()> {
-        self.store().end_session(&hash(secret.expose())).await
+    pub async fn sign_out(&self, secret: &Secret) -> Result<bool> {
+        let issuer = self.store().end_session(&hash(secret.expose())).await?;
+        Ok(issuer.is_some_and(|issuer| self.oidc_rules().is_some_and(|rules| rules.issuer == issuer)))
     }
 
     /// Whether the caller has a password.
@@ -174,6 +198,10 @@ impl Engine {
     ) -> Result<()> {
         Self::lets(caller, Action::Administer)?;
         let user = user_of(caller)?;
+        if !self.lets_by_password(caller.role) {
+            let text = "counts for administrators alone on this server; sign in by the issuer";
+            return Err(Error::invalid("password", text));
+        }
         let text = password.expose();
         if text.chars().count() < SHORTEST {
             return Err(Error::invalid("password", format!("needs at least {SHORTEST} characters")));

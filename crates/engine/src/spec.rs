@@ -3,7 +3,7 @@
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{Execution, Status, TaskExecution};
-use forebay_core::id::ModelTableId;
+use forebay_core::id::{DataPoolId, ModelTableId};
 use forebay_core::job::{Activation, DataJob, TableChoice, Task, TaskKind};
 use forebay_core::model::DataModel;
 use forebay_core::parameter::Parameter;
@@ -56,13 +56,7 @@ impl Engine {
                 retry: task.retry,
             });
         }
-        let schemas = self
-            .store()
-            .data_connections(job.pool_id)
-            .await?
-            .into_iter()
-            .map(|connection| NamedSchema { connection_id: connection.id, name: connection.name.to_string() })
-            .collect();
+        let schemas = self.named_schemas(job.pool_id).await?;
         let spec = ExecutionSpec {
             execution_id: execution.id,
             pool_id: job.pool_id,
@@ -74,6 +68,16 @@ impl Engine {
             schemas,
         };
         Ok(Frozen { spec, tasks: shown })
+    }
+
+    /// Every connection of a pool that SQL may name.
+    pub(crate) async fn named_schemas(&self, pool: DataPoolId) -> Result<Vec<NamedSchema>> {
+        let connections = self.store().data_connections(pool).await?;
+        let named = connections.into_iter().map(|connection| NamedSchema {
+            connection_id: connection.id,
+            name: connection.name.to_string(),
+        });
+        Ok(named.collect())
     }
 
     /// What a task does in this execution; `None` when it is not selected.
@@ -203,7 +207,7 @@ pub(crate) fn parameter_specs(own: &[Parameter], pool: &[Parameter]) -> Vec<Para
         placeholder: shown.placeholder.clone(),
         data_type: shown.data_type,
         origin: origin.origin.clone(),
-        values: if origin.values.is_empty() { origin.default_values.clone() } else { origin.values.clone() },
+        values: origin.values_now().to_vec(),
     };
     let mut specs: Vec<ParameterSpec> = own
         .iter()

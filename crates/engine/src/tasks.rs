@@ -1,17 +1,18 @@
 //! Tasks of a job, and what they are set to do.
 
+mod model_load;
+
 use std::collections::HashMap;
 
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::extraction::TableExtraction;
 use forebay_core::id::{DataJobId, DataPoolId, TableExtractionId, TaskId, TaskTemplateId};
-use forebay_core::job::{Activation, ModelLoad, TableChoice, Task, TaskKind};
+use forebay_core::job::{Activation, Task, TaskKind};
 use forebay_core::name::Name;
 use forebay_core::retry::RetryPolicy;
 
 use crate::Engine;
-use crate::spec::check_model_tables;
 
 /// What a caller says of a new task.
 #[derive(Clone, Debug)]
@@ -80,12 +81,7 @@ impl Engine {
                     "an extraction needs a data job with a data connection; this job is global",
                 ));
             }
-            TaskKind::DataModelLoad(load) => {
-                let model = self.store().data_model(pool, load.data_model_id).await?;
-                if let TableChoice::Only(chosen) = &load.tables {
-                    check_model_tables("tables", &model, chosen)?;
-                }
-            }
+            TaskKind::DataModelLoad(load) => self.check_model_load(pool, load).await?,
             TaskKind::Extraction(_) | TaskKind::Transformation(_) => {}
         }
         let task = Task {
@@ -252,29 +248,6 @@ impl Engine {
             Ok(())
         };
         self.change_task(caller, pool, job, id, change).await.map(drop)
-    }
-
-    /// Adds the load of a data model to a job.
-    ///
-    /// # Errors
-    /// `NotFound`, `Forbidden`, `Invalid` for a table that is none of the model.
-    pub async fn create_model_load(
-        &self,
-        caller: &Caller,
-        pool: DataPoolId,
-        job: DataJobId,
-        load: ModelLoad,
-    ) -> Result<Task> {
-        self.pool_with(caller, Permission::Edit, pool).await?;
-        let model = self.store().data_model(pool, load.data_model_id).await?;
-        let kind = TaskKind::DataModelLoad(load);
-        self.create_task(
-            caller,
-            pool,
-            job,
-            NewTask { name: model.name, description: None, kind, position: None },
-        )
-        .await
     }
 }
 

@@ -120,7 +120,7 @@ async fn tried(
     let mut waiting = Waiting::new(report, run.stop, "the snapshot".to_owned());
     let snapshot = waiting.wait(source.snapshot()).await??;
     forebay_core::fault::point("extraction.after_snapshot");
-    let keys = SourceKeys { source: &*source, known: Mutex::new(None) };
+    let keys = SourceKeys::new(&*source);
     let extraction = Extraction { run, spec, report, parameters, snapshot: &*snapshot, keys, again };
     let mut places = places.to_vec();
     if places.len() > 1 {
@@ -188,7 +188,7 @@ fn check_targets(tables: &[&TableExtraction]) -> Result<(), Halt> {
 }
 
 /// The texts of a table that may hold parameters.
-fn texts(table: &TableExtraction) -> impl Iterator<Item = &str> {
+pub(crate) fn texts(table: &TableExtraction) -> impl Iterator<Item = &str> {
     let bounds = table.creation_date.iter().flat_map(|bounds| [&bounds.from, &bounds.until]);
     [&table.filter, &table.delta_filter].into_iter().chain(bounds).filter_map(Option::as_deref)
 }
@@ -202,7 +202,11 @@ pub(crate) struct SourceKeys<'a> {
     known: Mutex<Option<Vec<SourceKey>>>,
 }
 
-impl SourceKeys<'_> {
+impl<'a> SourceKeys<'a> {
+    pub(crate) fn new(source: &'a dyn Source) -> Self {
+        Self { source, known: Mutex::new(None) }
+    }
+
     /// The key of a table; empty when it has none.
     pub(crate) async fn of(&self, wanted: &SourceTableName) -> Result<Vec<Identifier>, Halt> {
         let mut known = self.known.lock().await;

@@ -3,6 +3,10 @@
 //! [`run`] is what a job does. An extraction is in `extraction` and `table`, a transformation in
 //! `transformation`, a data model load in `model_load`, a data push in `push`; `parameters` fills in `<%=…%>` for all. Before it
 //! does anything, a run takes its job over in the warehouse, so that an older one shows nothing any more.
+//!
+//! Beside runs, [`preview`] looks at the first rows of a table at its source, and [`explain`] says what an extraction
+//! would ask for. [`query`]
+//! answers a statement of a transformation that only reads, without a run.
 
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
@@ -17,17 +21,24 @@ use crate::bounded::{Bounded, bound};
 use crate::halt::{Halt, unless_stopped};
 use crate::report::Report;
 
+pub use crate::explain::explain;
+pub use crate::preview::preview;
+pub use crate::question::query;
+
 mod attempts;
 mod bounded;
 mod columns;
 mod day;
+mod explain;
 mod extraction;
 mod halt;
 mod hidden;
 mod model_load;
 mod parameters;
+mod preview;
 mod pseudonym;
 mod push;
+mod question;
 mod report;
 mod request;
 mod scan;

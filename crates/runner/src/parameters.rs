@@ -9,8 +9,9 @@ use arrow::datatypes::DataType;
 use forebay_core::id::DataPoolId;
 use forebay_core::parameter::{DynamicOperation, DynamicValue, ParameterOrigin};
 use forebay_core::pool::{connection_schema, global_schema};
-use forebay_core::spec::{NamedSchema, TaskSpec};
-use forebay_core::warehouse::{Query, Rows, WarehouseErrorKind};
+use forebay_core::spec::{NamedSchema, ParameterSpec, TaskSpec};
+use forebay_core::stop::Stop;
+use forebay_core::warehouse::{Query, Rows, Warehouse, WarehouseErrorKind};
 
 use crate::Run;
 use crate::halt::Halt;
@@ -22,6 +23,16 @@ use crate::value::Value;
 const DATASOURCE: &str = "DATASOURCE:";
 /// The most values of a dynamic list.
 const LIST_LIMIT: usize = 10_000;
+
+/// Where the parameters of a text and their values are found.
+pub(crate) struct Scope<'a> {
+    pub(crate) pool: DataPoolId,
+    pub(crate) schemas: &'a [NamedSchema],
+    /// A task's own come before the pool's.
+    pub(crate) parameters: &'a [ParameterSpec],
+    pub(crate) warehouse: &'a dyn Warehouse,
+    pub(crate) stop: &'a Stop,
+}
 
 /// The parameters of one task with their values.
 pub(crate) struct Parameters<'a> {
@@ -42,6 +53,23 @@ impl<'a> Parameters<'a> {
         texts: &[&str],
         report: &Report<'_>,
     ) -> Result<Self, Halt> {
+        let scope = Scope {
+            pool: run.spec.pool_id,
+            schemas: &run.spec.schemas,
+            parameters: &task.parameters,
+            warehouse: run.warehouse,
+            stop: run.stop,
+        };
+        let (found, notes) = Self::find(&scope, texts).await?;
+        for note in notes {
+            report.info("PARAMETER_STORED_VALUES", note).await;
+        }
+        Ok(found)
+    }
+
+    /// The same outside of a run, with what is to be said of the values.
+    pub(crate) async fn find(scope: &Scope<'a>, texts: &[&str]) -> Result<(Self, Vec<String>), Halt> {
+        let mut notes = Vec::new();
         let used: BTreeSet<&str> = texts
             .iter()
             .flat_map(|text| pieces(text))
@@ -51,25 +79,24 @@ impl<'a> Parameters<'a> {
             })
             .collect();
         let mut values = BTreeMap::new();
-        for parameter in &task.parameters {
+        for parameter in scope.parameters {
             let name = parameter.placeholder.as_str();
-            // The first one wins: a task's own come before the pool's.
+            // The first one wins.
             if !used.contains(name) || values.contains_key(name) {
                 continue;
             }
             let found = match &parameter.origin {
                 ParameterOrigin::Constant => Ok(None),
-                ParameterOrigin::Dynamic(dynamic) => ask(run, name, dynamic).await?,
+                ParameterOrigin::Dynamic(dynamic) => ask(scope, name, dynamic).await?,
             };
             let value = match found {
                 Ok(Some(found)) => Value::new(parameter, &found),
                 Ok(None) => {
                     if let ParameterOrigin::Dynamic(dynamic) = &parameter.origin {
-                        let text = format!(
+                        notes.push(format!(
                             "parameter {name}: {}.{} is missing or has no values, so the stored ones are used",
                             dynamic.table, dynamic.column
-                        );
-                        report.info("PARAMETER_STORED_VALUES", text).await;
+                        ));
                     }
                     Value::new(parameter, &parameter.values)
                 }
@@ -77,7 +104,7 @@ impl<'a> Parameters<'a> {
             };
             values.insert(name, value);
         }
-        Ok(Self { pool: run.spec.pool_id, schemas: &run.spec.schemas, values })
+        Ok((Self { pool: scope.pool, schemas: scope.schemas, values }, notes))
     }
 
     /// SQL with its places filled in. A text without places is unchanged, and so are unknown places
@@ -205,11 +232,11 @@ fn position(text: &str, at: usize) -> String {
 /// Asks the pool for a dynamic parameter's values: `None` when there are none, and an error of the
 /// parameter when they cannot be used.
 async fn ask(
-    run: &Run<'_>,
+    scope: &Scope<'_>,
     name: &str,
     dynamic: &DynamicValue,
 ) -> Result<Result<Option<Vec<String>>, String>, Halt> {
-    let pool = run.spec.pool_id;
+    let pool = scope.pool;
     let schema = dynamic.connection_id.map_or_else(|| global_schema(pool), |id| connection_schema(pool, id));
     let column = dynamic.column.quoted();
     let from = format!("FROM {}.{}", schema.quoted(), dynamic.table.quoted());
@@ -224,7 +251,7 @@ async fn ask(
         }
     };
     let query = Query { sql, schemas: vec![schema], limit: LIST_LIMIT + 1 };
-    let rows = match run.warehouse.query(query, run.stop).await {
+    let rows = match scope.warehouse.query(query, scope.stop).await {
         Ok(rows) => rows,
         // The table or the column is not there (yet).
         Err(error) if error.kind == WarehouseErrorKind::Invalid => return Ok(Ok(None)),

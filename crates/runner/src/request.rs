@@ -1,15 +1,53 @@
 //! What is asked of the source for one table, with the parameters filled in.
 
+use forebay_core::execution::ExtractionMode;
 use forebay_core::extraction::{TODAY, TableExtraction};
 use forebay_core::name::Identifier;
 use forebay_core::source::{Checkpoint, DateBounds, DeltaRequest, ReadRequest, Repeats};
+use forebay_core::warehouse::WarehouseTable;
 
 use crate::day::end_of_day;
 use crate::extraction::Extraction;
+use crate::halt::Halt;
+
+/// What is asked for, and what it stands on.
+pub(crate) struct Planned {
+    pub(crate) request: ReadRequest,
+    /// The checkpoint of the rows that are there.
+    pub(crate) before: Option<Checkpoint>,
+    /// The key by which rows are merged, as far as it is known before the source answers.
+    pub(crate) key: Vec<Identifier>,
+}
 
 impl Extraction<'_> {
+    /// What this execution asks for, by its mode and by what the pool has of the table.
+    pub(crate) async fn planned(
+        &self,
+        table: &TableExtraction,
+        target: &WarehouseTable,
+    ) -> Result<Planned, Halt> {
+        let mut request = self.request(table)?;
+        let before = self.run.warehouse.checkpoint(target).await?;
+        let mut key = table.manual_key.clone();
+        if self.run.spec.mode == ExtractionMode::Delta {
+            match &before {
+                None => {
+                    let text = format!("{}: was not loaded before, so the whole table is read", target.name);
+                    self.report.info("TABLE_FIRST_LOAD", text).await;
+                }
+                Some(since) => {
+                    if key.is_empty() {
+                        key = self.source_key(table).await?;
+                    }
+                    request.delta = Some(self.delta(table, since.clone(), &key)?);
+                }
+            }
+        }
+        Ok(Planned { request, before, key })
+    }
+
     /// What a full read asks for.
-    pub(crate) fn request(&self, table: &TableExtraction) -> Result<ReadRequest, String> {
+    fn request(&self, table: &TableExtraction) -> Result<ReadRequest, String> {
         let date_bounds = match &table.creation_date {
             None => None,
             Some(bounds) => Some(DateBounds {
@@ -46,7 +84,7 @@ impl Extraction<'_> {
     }
 
     /// What a delta read asks for beyond that. With a key, rows that are read again do no harm.
-    pub(crate) fn delta(
+    fn delta(
         &self,
         table: &TableExtraction,
         since: Checkpoint,

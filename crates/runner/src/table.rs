@@ -1,7 +1,7 @@
 //! One table of an extraction: how its rows are written, and the receipt of it.
 
 use arrow::datatypes::Schema;
-use forebay_core::execution::{ExtractionMode, LogLevel, Receipt, Status};
+use forebay_core::execution::{LogLevel, Receipt, Status};
 use forebay_core::extraction::{ColumnChoice, TableExtraction};
 use forebay_core::name::Identifier;
 use forebay_core::pool::connection_schema;
@@ -14,6 +14,7 @@ use crate::extraction::{Extraction, TableDone};
 use crate::halt::{Halt, check, unless_stopped};
 use crate::hidden::{hidden, shown};
 use crate::report::{Step, counted};
+use crate::request::Planned;
 use crate::waiting::Waiting;
 
 /// What a table's step tells at its end.
@@ -67,23 +68,7 @@ impl Extraction<'_> {
             schema: connection_schema(self.run.spec.pool_id, self.spec.connection_id),
             name: table.target_name().clone(),
         };
-        let mut request = self.request(table)?;
-        let before = self.run.warehouse.checkpoint(&target).await?;
-        let mut key = table.manual_key.clone();
-        if self.run.spec.mode == ExtractionMode::Delta {
-            match &before {
-                None => {
-                    let text = format!("{}: was not loaded before, so the whole table is read", target.name);
-                    self.report.info("TABLE_FIRST_LOAD", text).await;
-                }
-                Some(since) => {
-                    if key.is_empty() {
-                        key = self.source_key(table).await?;
-                    }
-                    request.delta = Some(self.delta(table, since.clone(), &key)?);
-                }
-            }
-        }
+        let Planned { request, before, mut key } = self.planned(table, &target).await?;
         check(stop)?;
         let mut waiting = Waiting::new(self.report, stop, target.name.to_string());
         let mut rows = match waiting.wait(self.snapshot.read(&request)).await?? {
@@ -137,7 +122,7 @@ impl Extraction<'_> {
     }
 
     /// The source's key of a table, when all of its columns are extracted.
-    async fn source_key(&self, table: &TableExtraction) -> Result<Vec<Identifier>, Halt> {
+    pub(crate) async fn source_key(&self, table: &TableExtraction) -> Result<Vec<Identifier>, Halt> {
         let key = unless_stopped(self.run.stop, self.keys.of(&table.table)).await??;
         let whole = match &table.columns {
             ColumnChoice::All => true,

@@ -4,12 +4,14 @@
 mod cancel;
 mod columns;
 mod delta;
+mod explain;
 mod full;
 mod house;
 mod models;
 mod parameters;
 mod patches;
 mod push;
+mod questions;
 mod retries;
 mod source;
 mod tables;

@@ -1,7 +1,23 @@
-// Follows an execution while it runs: at each piece of news the page is read again, and what changed is shown.
+// Follows an execution while it runs: at each piece of news the page is read again, and what changed is shown. A page
+// that shows several follows one after the other.
 "use strict";
 
 const PAUSE = 400;
+
+// Shows what is fresh; what was scrolled aside stays so, and a link that has the focus keeps it.
+function replace(place, fresh) {
+  const scrolled = [...place.querySelectorAll(".wide")].map((wide) => [wide.scrollLeft, wide.scrollTop]);
+  const open = document.activeElement;
+  const link = open && place.contains(open) ? open.getAttribute("href") : null;
+  const links = () => [...place.querySelectorAll("a")].filter((found) => found.getAttribute("href") === link);
+  const number = links().indexOf(open);
+  place.replaceChildren(...fresh.childNodes);
+  place.querySelectorAll(".wide").forEach((wide, row) => {
+    [wide.scrollLeft, wide.scrollTop] = scrolled[row] || [0, 0];
+  });
+  const again = number < 0 ? null : links()[number];
+  if (again) again.focus({ preventScroll: true });
+}
 
 function follow(place) {
   const address = place.dataset.follow;
@@ -23,11 +39,18 @@ function follow(place) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const fresh = page.getElementById("live");
         const open = document.activeElement;
-        const ended = fresh && !fresh.dataset.follow;
+        const next = fresh && fresh.dataset.follow;
+        const ended = fresh && !next;
         // Whoever is about to press a button keeps it, as long as there is something to press it for.
-        if (fresh && (ended || !(open && open.closest("#live form")))) place.replaceChildren(...fresh.childNodes);
+        if (fresh && (ended || !(open && open.closest("#live form")))) replace(place, fresh);
         if (ended) {
           news.close();
+          return;
+        }
+        if (next && next !== address) {
+          news.close();
+          place.dataset.follow = next;
+          follow(place);
           return;
         }
       }

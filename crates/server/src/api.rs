@@ -2,6 +2,7 @@
 //! the same lines. Handlers unpack, call the engine and pack; no rule lives here.
 
 mod answer;
+pub(crate) mod audit;
 mod auth;
 mod backups;
 mod body;
@@ -9,13 +10,14 @@ mod connect;
 pub(crate) mod connections;
 mod contents;
 mod damages;
-mod data_models;
+pub(crate) mod data_models;
 mod data_sources;
 mod document;
 mod executions;
 mod exports;
 pub(crate) mod extractions;
 mod grants;
+mod groups;
 mod health;
 mod jobs;
 mod keys;
@@ -39,18 +41,22 @@ mod retry_policies;
 pub(crate) mod schedules;
 mod settings;
 mod stream;
+mod strict;
 mod tables;
 mod tasks;
 mod typed_connections;
 mod upload;
 mod users;
 pub(crate) mod variables;
+mod whole;
 pub(crate) mod words;
 
 pub(crate) use self::auth::public as reached_without_key;
 pub(crate) use self::executions::follow;
 pub(crate) use self::path::Path;
 pub(crate) use self::problem::Problem;
+pub(crate) use self::query::QueryAnswer;
+pub(crate) use self::upload::Upload;
 
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
@@ -73,8 +79,10 @@ use self::document::Needs::{
     Administrator, Authenticated, ContinuousDataPush, DataPush, Edit, Execute, Export, Manage, Metrics,
     Oauth, Public, View, Watch,
 };
-use self::document::{alias, at};
+use self::document::{again, alias, at, unaudited, unawaited};
 use self::oauth::Site;
+use crate::audit::audited;
+use crate::oidc::Provider;
 
 /// The largest request body, in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -85,6 +93,7 @@ const LARGE_BODY_LIMIT: usize = 64 * 1024 * 1024;
 pub(crate) fn router(
     engine: Engine,
     site: Site,
+    oidc: Option<Provider>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static {
     let requests = Arc::new(metrics::Requests::new());
     let router = Router::from(api())
@@ -92,11 +101,13 @@ pub(crate) fn router(
         .fallback(answer::no_such_path)
         .layer(Extension(engine.clone()))
         .layer(Extension(site))
+        .layer(Extension(oidc))
         .layer(Extension(Arc::clone(&requests)))
         .layer(CatchPanicLayer::custom(answer::panicked))
         .layer(CompressionLayer::new().compress_when(exports::is_worth_compressing()))
-        .with_state(engine);
+        .with_state(engine.clone());
     // Around the router and not a layer of it, which would not see the `Allow` header of a 405.
+    let router = from_fn_with_state(engine, audited).layer(router);
     MapRequest::new(from_fn_with_state(requests, answer::answer).layer(router), answer::with_plain_path)
 }
 
@@ -119,9 +130,13 @@ fn api() -> OpenApiRouter<Engine> {
         .routes(at(
             "/pql-language/api/lsp/publishDiagnostics/batch",
             Authenticated,
-            routes!(pql_language::pql_diagnostics),
+            unaudited(routes!(pql_language::pql_diagnostics)),
         ))
-        .routes(at("/pql-language/api/lsp/parseTree", Authenticated, routes!(pql_language::pql_parse_tree)))
+        .routes(at(
+            "/pql-language/api/lsp/parseTree",
+            Authenticated,
+            unaudited(routes!(pql_language::pql_parse_tree)),
+        ))
         .merge(oauth())
         .nest("/integration/api", contract())
         .merge(data_push())
@@ -153,8 +168,8 @@ fn contract() -> OpenApiRouter<Engine> {
     const JOB: &str = "/pools/{poolId}/jobs/{jobId}";
     let job = |rest: &str| format!("{JOB}{rest}");
     OpenApiRouter::default()
-        .routes(at("/v2/data-pools/{poolId}/data-jobs/{jobId}/execute", Execute, routes!(executions::start_execution)))
-        .routes(at("/v1/data-pools/{poolId}/data-jobs/{jobId}/execute", Execute, routes!(executions::start_execution_v1)))
+        .routes(at("/v2/data-pools/{poolId}/data-jobs/{jobId}/execute", Execute, unawaited(routes!(executions::start_execution))))
+        .routes(at("/v1/data-pools/{poolId}/data-jobs/{jobId}/execute", Execute, unawaited(routes!(executions::start_execution_v1))))
         .routes(at("/pools", Authenticated, routes!(pools::data_pools)))
         .routes(at("/pools", Administrator, routes!(pools::create_data_pool)))
         .routes(at("/pools/paged", Authenticated, routes!(overviews::data_pool_page)))
@@ -183,7 +198,7 @@ fn contract() -> OpenApiRouter<Engine> {
         .routes(at(JOB, Watch, routes!(jobs::data_job)))
         .routes(at(JOB, Edit, routes!(jobs::update_data_job, jobs::delete_data_job)))
         .routes(at(&job("/copy"), Edit, routes!(contents::copy_data_job)))
-        .routes(at(&job("/execute"), Execute, routes!(executions::start_configured_execution)))
+        .routes(at(&job("/execute"), Execute, unawaited(routes!(executions::start_configured_execution))))
         .routes(at(&job("/cancel"), Execute, routes!(executions::cancel_data_job)))
         .routes(at(&job("/tasks"), View, routes!(tasks::tasks)))
         .routes(at(&job("/tasks"), Edit, routes!(tasks::create_task)))
@@ -239,10 +254,10 @@ fn data_models() -> OpenApiRouter<Engine> {
         .routes(at(&model("/process-configurations"), Edit, routes!(processes::put_process_configuration)))
         .routes(at(&model("/process-configurations/activityTable/{modelTableId}"), View, routes!(processes::process_configuration_of)))
         .routes(at(&model("/process-configurations/{processConfigurationId}"), Edit, routes!(processes::delete_process_configuration)))
-        .routes(at(&model("/reload"), Edit, routes!(loads::reload_data_model)))
+        .routes(at(&model("/reload"), Edit, unawaited(routes!(loads::reload_data_model))))
         .routes(at(&model("/load-history/load-info-sync"), View, routes!(loads::model_load_history)))
-        .routes(at(&documented("/load"), Edit, routes!(loads::load_data_model)))
-        .routes(at(&documented("/load/partial-sync"), Edit, routes!(loads::load_model_tables)))
+        .routes(at(&documented("/load"), Edit, unawaited(routes!(loads::load_data_model))))
+        .routes(at(&documented("/load/partial-sync"), Edit, unawaited(routes!(loads::load_model_tables))))
         .routes(at(&documented("/last-load"), View, routes!(loads::last_model_load)))
         .routes(at(&documented("/tables"), View, routes!(tables::listed_model_tables)))
         .routes(at(&model("/name-mapping"), View, routes!(name_mappings::name_mappings)))
@@ -260,34 +275,36 @@ fn data_push() -> OpenApiRouter<Engine> {
     let items = |rest: &str| format!("/continuous-batch-processing/api/v1/{{poolId}}{rest}");
     OpenApiRouter::default()
         .routes(at(&jobs(""), DataPush, routes!(push::push_jobs, push::create_push_job)))
-        .routes(at(&jobs("/{pushJobId}"), DataPush, routes!(push::push_job, push::execute_push_job, push::delete_push_job)))
+        .routes(at(&jobs("/{pushJobId}"), DataPush, routes!(push::push_job, push::delete_push_job)))
+        .routes(at(&jobs("/{pushJobId}"), DataPush, unawaited(routes!(push::execute_push_job))))
         .routes(at(&jobs("/{pushJobId}/chunks"), DataPush, routes!(push::push_chunks)))
-        .routes(at(&jobs("/{pushJobId}/chunks/upserted"), DataPush, routes!(push::add_upserted_chunk)))
-        .routes(at(&jobs("/{pushJobId}/chunks/deleted"), DataPush, routes!(push::add_deleted_chunk)))
+        .routes(at(&jobs("/{pushJobId}/chunks/upserted"), DataPush, unaudited(routes!(push::add_upserted_chunk))))
+        .routes(at(&jobs("/{pushJobId}/chunks/deleted"), DataPush, unaudited(routes!(push::add_deleted_chunk))))
         .routes(alias(&old(""), DataPush, routes!(push::push_jobs, push::create_push_job)))
-        .routes(alias(&old("/{pushJobId}"), DataPush, routes!(push::push_job, push::execute_push_job, push::delete_push_job)))
+        .routes(alias(&old("/{pushJobId}"), DataPush, routes!(push::push_job, push::delete_push_job)))
+        .routes(alias(&old("/{pushJobId}"), DataPush, unawaited(routes!(push::execute_push_job))))
         .routes(alias(&old("/{pushJobId}/chunks"), DataPush, routes!(push::push_chunks)))
-        .routes(alias(&old("/{pushJobId}/chunks/upserted"), DataPush, routes!(push::add_upserted_chunk)))
-        .routes(alias(&old("/{pushJobId}/chunks/deleted"), DataPush, routes!(push::add_deleted_chunk)))
+        .routes(alias(&old("/{pushJobId}/chunks/upserted"), DataPush, unaudited(routes!(push::add_upserted_chunk))))
+        .routes(alias(&old("/{pushJobId}/chunks/deleted"), DataPush, unaudited(routes!(push::add_deleted_chunk))))
         .routes(at(&items(""), ContinuousDataPush, routes!(stream::uploads)))
-        .routes(at(&items("/items"), ContinuousDataPush, routes!(stream::upload_item)))
+        .routes(at(&items("/items"), ContinuousDataPush, unawaited(routes!(stream::upload_item))))
         .routes(at(&items("/flushes"), ContinuousDataPush, routes!(stream::flushes)))
 }
 
 /// The calls of the wire contract for data exports.
 #[rustfmt::skip]
 fn exports() -> OpenApiRouter<Engine> {
-    use self::exports::{v1, v2};
+    use self::exports::{self, v1, v2};
     const V1: &str = "/v1/compute/{dataModelId}/export";
     const V2: &str = "/external/compute/data-models/{dataModelId}/query-exports";
     OpenApiRouter::default()
         .routes(at(&format!("{V1}/query"), Export, routes!(v1::create_data_export)))
         .routes(at(&format!("{V1}/{{exportId}}"), Export, routes!(v1::data_export)))
         .routes(at(&format!("{V1}/{{exportId}}/result"), Export, routes!(v1::data_export_result)))
-        .routes(at(&format!("{V1}/{{exportId}}/{{chunkId}}/result"), Export, routes!(v1::data_export_chunk)))
+        .routes(at(&format!("{V1}/{{exportId}}/{{chunkId}}/result"), Export, routes!(exports::data_export_chunk)))
         .routes(at(V2, Export, routes!(v2::create_query_export)))
         .routes(at(&format!("{V2}/{{exportId}}"), Export, routes!(v2::query_export)))
-        .routes(at(&format!("{V2}/{{exportId}}/chunks/{{chunkId}}"), Export, routes!(v2::query_export_chunk)))
+        .routes(again(&format!("{V2}/{{exportId}}/chunks/{{chunkId}}"), Export, "query_export_chunk", routes!(exports::data_export_chunk)))
 }
 
 /// The calls for replication, of which there is none.
@@ -315,7 +332,7 @@ fn replication() -> OpenApiRouter<Engine> {
 /// Forebay's own calls.
 #[rustfmt::skip]
 fn own() -> OpenApiRouter<Engine> {
-    use self::{backups, connections, damages, executions, grants, jobs, keys, models, query, retry_policies, schedules, settings, users};
+    use self::{audit, backups, connections, damages, executions, extractions, grants, groups, jobs, keys, models, query, retry_policies, schedules, settings, users};
     use self::oauth::{clients, consents, keys as oauth_keys};
     OpenApiRouter::default()
         .routes(at("/pools/{poolId}/connections", View, routes!(connections::data_connections)))
@@ -323,22 +340,24 @@ fn own() -> OpenApiRouter<Engine> {
         .routes(at("/pools/{poolId}/connections/{connectionId}", View, routes!(connections::data_connection)))
         .routes(at("/pools/{poolId}/connections/{connectionId}", Edit, routes!(connections::update_data_connection, connections::delete_data_connection)))
         .routes(at("/pools/{poolId}/connections/{connectionId}/test", Edit, routes!(connections::check_data_connection)))
+        .routes(at("/pools/{poolId}/connections/{connectionId}/table-preview", Edit, routes!(connections::preview::preview_table)))
+        .routes(at("/pools/{poolId}/jobs/{jobId}/extractions/{taskId}/tables/{tableId}/statements", Edit, routes!(extractions::statements::explain_table_extraction)))
         .routes(at("/pools/{poolId}/damages", View, routes!(damages::damages)))
         .routes(at("/pools/{poolId}/jobs/{jobId}/tasks/{taskId}/retry-policy", View, routes!(retry_policies::retry_policy)))
         .routes(at("/pools/{poolId}/jobs/{jobId}/tasks/{taskId}/retry-policy", Edit, routes!(retry_policies::set_retry_policy)))
-        .routes(at("/pools/{poolId}/query", View, routes!(query::query)))
+        .routes(at("/pools/{poolId}/query", View, unaudited(routes!(query::query))))
         .routes(at("/pools/{poolId}/data-models", View, routes!(models::data_models)))
         .routes(at("/pools/{poolId}/data-models", Edit, routes!(models::create_data_model)))
         .routes(at("/pools/{poolId}/data-models/{dataModelId}", View, routes!(models::data_model)))
         .routes(at("/pools/{poolId}/data-models/{dataModelId}", Edit, routes!(models::delete_data_model)))
         .routes(at("/pools/{poolId}/schedules", Watch, routes!(schedules::schedules)))
         .routes(at("/pools/{poolId}/schedules", Manage, routes!(schedules::create_schedule)))
-        .routes(at("/pools/{poolId}/schedules/preview", Watch, routes!(schedules::preview_pattern)))
+        .routes(at("/pools/{poolId}/schedules/preview", Watch, unaudited(routes!(schedules::preview_pattern))))
         .routes(at("/pools/{poolId}/schedules/{scheduleId}", Watch, routes!(schedules::schedule)))
         .routes(at("/pools/{poolId}/schedules/{scheduleId}", Manage, routes!(schedules::update_schedule, schedules::delete_schedule)))
         .routes(at("/pools/{poolId}/schedules/{scheduleId}/enable", Manage, routes!(schedules::enable_schedule)))
         .routes(at("/pools/{poolId}/schedules/{scheduleId}/disable", Manage, routes!(schedules::disable_schedule)))
-        .routes(at("/pools/{poolId}/schedules/{scheduleId}/run", Execute, routes!(schedules::run_schedule)))
+        .routes(at("/pools/{poolId}/schedules/{scheduleId}/run", Execute, unawaited(routes!(schedules::run_schedule))))
         .routes(at("/pools/{poolId}/schedules/{scheduleId}/cancel", Execute, routes!(schedules::cancel_schedule)))
         .routes(at("/pools/{poolId}/schedules/{scheduleId}/preview", Watch, routes!(schedules::preview_schedule)))
         .routes(at("/pools/{poolId}/schedules/{scheduleId}/runs", Watch, routes!(schedules::schedule_runs)))
@@ -351,6 +370,8 @@ fn own() -> OpenApiRouter<Engine> {
         .routes(at("/executions/{executionId}/cancel", Execute, routes!(executions::cancel_execution)))
         .routes(at("/backups", Administrator, routes!(backups::backups, backups::create_backup)))
         .routes(at("/backups/{backupName}", Administrator, routes!(backups::backup)))
+        .routes(at("/audit", Administrator, routes!(audit::audit_entries)))
+        .routes(at("/audit/csv", Administrator, routes!(audit::audit_csv)))
         .routes(at("/settings", Administrator, routes!(settings::settings, settings::change_settings)))
         .routes(at("/keys", Authenticated, routes!(keys::keys, keys::create_key)))
         .routes(at("/keys/{keyId}", Authenticated, routes!(keys::delete_key)))
@@ -366,6 +387,11 @@ fn own() -> OpenApiRouter<Engine> {
         .routes(at("/users", Administrator, routes!(users::users, users::create_user)))
         .routes(at("/users/{userId}", Administrator, routes!(users::delete_user)))
         .routes(at("/users/{userId}/sign-in-link", Administrator, routes!(users::create_sign_in_link)))
+        .routes(at("/users/{userId}/identities", Administrator, routes!(users::untie_user)))
+        .routes(at("/groups", Administrator, routes!(groups::groups, groups::create_group)))
+        .routes(at("/groups/{groupId}", Administrator, routes!(groups::group, groups::rename_group, groups::delete_group)))
+        .routes(at("/groups/{groupId}/members", Administrator, routes!(groups::group_members)))
+        .routes(at("/groups/{groupId}/members/{userId}", Administrator, routes!(groups::add_group_member, groups::remove_group_member)))
         .routes(at("/applications", Administrator, routes!(users::applications, users::create_application)))
         .routes(at("/applications/{applicationId}", Administrator, routes!(users::delete_application)))
 }

@@ -1,10 +1,12 @@
 //! The command line.
 
+mod audit;
 mod backup;
 pub(crate) mod client;
 mod connection;
 mod execution;
 mod grant;
+mod group;
 mod job;
 mod key;
 mod oauth;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::show::receipts;
+use crate::oidc::OidcOptions;
 use crate::serve::{self, Options, QueueOptions, Server, WorkerOptions};
 use crate::tls::SiteOptions;
 
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         tables_at_a_time: 2,
         memory_mib: 1024,
         workers: WorkerOptions::default(),
+        oidc: OidcOptions::default(),
     };
     let opened = serve::open(&options).await?;
     let first = opened.first_key.as_ref().context("a new data folder has a first key")?;

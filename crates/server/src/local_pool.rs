@@ -9,13 +9,16 @@ use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::explanation::TableExplanation;
 use forebay_core::export::{ExportRequest, Exported};
+use forebay_core::extraction::SourceTableName;
 use forebay_core::id::DataPoolId;
 use forebay_core::plane::PoolPlane;
 use forebay_core::pool::global_schema;
+use forebay_core::preview::Preview;
 use forebay_core::push::push_dir;
-use forebay_core::source::{SourceError, SourceTable};
-use forebay_core::spec::{DataPushSpec, ExecutionSpec};
+use forebay_core::source::{PushedFiles, SourceError, SourceErrorKind, SourceTable};
+use forebay_core::spec::{DataPushSpec, ExecutionSpec, ScriptQuery};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTable, Query, Rows, Warehouse, WarehouseError, WarehouseErrorKind};
 use forebay_warehouse::{DuckDb, Limits};
@@ -89,6 +92,11 @@ fn is_held_by_another(error: &WarehouseError) -> bool {
     false
 }
 
+/// What is looked at beside executions is never a data push.
+fn no_push(_: &DataPushSpec) -> Result<Box<dyn PushedFiles>, SourceError> {
+    Err(SourceError::new(SourceErrorKind::Invalid, "a data push is not looked at"))
+}
+
 #[async_trait]
 impl PoolPlane for LocalPool {
     async fn run(&self, spec: &ExecutionSpec, claim: Claim, events: &dyn EventSink, stop: &Stop) -> Outcome {
@@ -111,6 +119,10 @@ impl PoolPlane for LocalPool {
 
     async fn query(&self, query: Query, stop: &Stop) -> Result<Rows, WarehouseError> {
         self.warehouse().await?.query(query, stop).await
+    }
+
+    async fn query_script(&self, query: ScriptQuery, stop: &Stop) -> Result<Rows, WarehouseError> {
+        forebay_runner::query(&query, &*self.warehouse().await?, stop).await
     }
 
     async fn export(&self, request: ExportRequest, stop: &Stop) -> Result<Option<Exported>, WarehouseError> {
@@ -146,5 +158,22 @@ impl PoolPlane for LocalPool {
 
     async fn discover(&self, config: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
         forebay_sources::open(config, 1)?.discover().await
+    }
+
+    async fn preview(
+        &self,
+        config: &ConnectionConfig,
+        table: &SourceTableName,
+        rows: usize,
+    ) -> Result<Preview, SourceError> {
+        forebay_runner::preview(config, table, rows, &(forebay_sources::open, no_push)).await
+    }
+
+    async fn explain(&self, spec: &ExecutionSpec) -> Result<TableExplanation, SourceError> {
+        let warehouse = self.warehouse().await.map_err(|error| SourceError {
+            source: error.source,
+            ..SourceError::new(SourceErrorKind::Unreachable, error.message)
+        })?;
+        forebay_runner::explain(spec, &(forebay_sources::open, no_push), &*warehouse).await
     }
 }

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use crate::api::oauth::Site;
 use crate::disk::DataDisk;
 use crate::listen::{Listening, Peer};
+use crate::oidc::{OidcOptions, Provider};
 use crate::tls::{SiteOptions, Tls};
 use crate::wiring::{self, WallClock};
 
@@ -48,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) memory_mib: u64,
     #[command(flatten)]
     pub(crate) workers: WorkerOptions,
+    #[command(flatten)]
+    pub(crate) oidc: OidcOptions,
 }
 
 /// What may run beside each other, and how long it may go on when the server is asked to stop.
@@ -105,6 +108,8 @@ impl Default for WorkerOptions {
 pub(crate) struct Opened {
     pub(crate) engine: Engine,
     workers: Arc<WorkerPlane>,
+    /// The issuer by which people may sign in.
+    oidc: Option<Provider>,
     /// The administrator's key, at the first start only.
     pub(crate) first_key: Option<FirstKey>,
     data_dir: PathBuf,
@@ -113,6 +118,7 @@ pub(crate) struct Opened {
 
 /// Opens the data folder, or makes it.
 pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
+    let (oidc, oidc_rules) = options.oidc.open()?.unzip();
     let dir = &options.data_dir;
     std::fs::create_dir_all(dir)
         .with_context(|| format!("the data folder {} cannot be made", dir.display()))?;
@@ -137,6 +143,7 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
         source_limit: options.queue.source_limit.max(1),
         drain: Duration::from_secs(options.queue.drain_seconds),
         tables_at_a_time: options.tables_at_a_time.max(1),
+        oidc: oidc_rules,
     };
     let engine = Engine::new(
         store,
@@ -146,7 +153,7 @@ pub(crate) async fn open(options: &Options) -> anyhow::Result<Opened> {
         settings,
     );
     let first_key = engine.first_start().await?;
-    Ok(Opened { engine, workers, first_key, data_dir: dir.clone(), _lock: lock })
+    Ok(Opened { engine, workers, oidc, first_key, data_dir: dir.clone(), _lock: lock })
 }
 
 /// Takes the folder's lock, and notes this process in its file.
@@ -212,7 +219,7 @@ impl Server {
     pub(crate) async fn serve(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Self { site, stop, mut dispatcher, keeper, mut scheduler, certificate, listener, opened, .. } =
             self;
-        let service = crate::api::router(opened.engine.clone(), site);
+        let service = crate::api::router(opened.engine.clone(), site, opened.oidc.clone());
         let service = ServiceExt::<Request>::into_make_service_with_connect_info::<Peer>(service);
         // Not the graceful kind: a client that follows an execution would hold the server up.
         let mut serving = std::pin::pin!(axum::serve(listener, service).into_future());

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use forebay_core::check::Step;
 use forebay_core::connection::FilesConfig;
 use forebay_core::extraction::SourceTableName;
 use forebay_core::source::{Snapshot, Source, SourceColumn, SourceError, SourceTable};
@@ -40,11 +41,9 @@ impl Files {
     pub(crate) fn new(config: FilesConfig) -> Self {
         Self { config, profiles: Profiles::default() }
     }
-}
 
-#[async_trait]
-impl Source for Files {
-    async fn check(&self) -> Result<(), SourceError> {
+    /// Whether there is a table that can be read.
+    async fn has_tables(&self) -> Result<(), SourceError> {
         let path = self.config.path.clone();
         let folder = off_thread(Arc::default(), move |_| Folder::list(&path)).await?;
         let mut refused = None;
@@ -58,6 +57,13 @@ impl Source for Files {
         Err(invalid(refused.unwrap_or_else(|| {
             format!("the folder {path} holds no .csv or .parquet files; put some there, or give another path")
         })))
+    }
+}
+
+#[async_trait]
+impl Source for Files {
+    async fn check(&self) -> Result<(), SourceError> {
+        self.has_tables().await.map_err(|error| error.or_at(Step::Open))
     }
 
     async fn discover(&self) -> Result<Vec<SourceTable>, SourceError> {

@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use forebay_core::check::Step;
 use forebay_core::connection::MysqlConfig;
+use forebay_core::explanation::{Asked, Explanation};
 use forebay_core::source::{
     ReadRequest, Snapshot, Source, SourceError, SourceErrorKind, SourceTable, TableReader, TableRows,
 };
@@ -16,11 +18,13 @@ use futures::stream::BoxStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use delta::Position;
+use catalog::Relation;
+use delta::{Cursor, Plan, Position};
 use limit::Limit;
 use link::Link;
 use moment::{Oldest, Opened};
 use pool::{Lease, Pool};
+use query::Selection;
 use rows::{Decoder, Shape};
 
 use crate::stream::{self, Batch};
@@ -63,7 +67,8 @@ impl Mysql {
 #[async_trait]
 impl Source for Mysql {
     async fn check(&self) -> Result<(), SourceError> {
-        self.link.session().await?.run("checking", "SELECT 1").await
+        let checked = self.link.session().await?.run("checking", "SELECT 1").await;
+        checked.map_err(|error| error.or_at(Step::Session))
     }
 
     async fn discover(&self) -> Result<Vec<SourceTable>, SourceError> {
@@ -103,21 +108,13 @@ impl Snapshot for View {
         let session = lease.session()?;
         let config = self.link.config();
         let relation = catalog::describe(session, &request.table, &config.database).await?;
-        let cursor = delta::cursor(request, &relation)?;
-        let selection = query::selection(request, &relation)?;
-        for condition in &selection.conditions {
-            condition.check(session, &relation).await?;
-        }
-        let server = format!("{}:{}", config.host, config.port);
-        let reading = Position::new(&server, &relation, &selection.columns);
+        let planned = self.planned(session, request, &relation).await?;
+        let notes = self.notes_of(&planned, request);
+        let Planned { cursor, selection, reading, plan } = planned;
         let oldest = self.oldest.as_ref();
-        let plan = delta::plan(session, request, &relation, cursor, &reading, oldest).await?;
-        let mut notes = self.notes.clone();
-        notes.extend(plan.notes);
-        notes.extend(selection.notes(request));
         let checkpoint = delta::checkpoint(session, request, &relation, cursor, &reading, oldest).await?;
         let statements = match &plan.condition {
-            Some(condition) => vec![selection.select(&[condition], false)],
+            Some(_) => vec![selection.statement(&plan)],
             None => ranges::statements(session, &relation, &selection, self.connections).await?,
         };
         let shape = Shape::new(&request.table.to_string(), &selection.columns);
@@ -127,9 +124,55 @@ impl Snapshot for View {
         let key = relation.key;
         Ok(TableReader::Rows(TableRows { schema, key, extent: plan.extent, batches, checkpoint, notes }))
     }
+
+    async fn explain(&self, request: &ReadRequest) -> Result<Explanation, SourceError> {
+        let mut lease = self.pool.take().await?;
+        let session = lease.session()?;
+        let relation = catalog::describe(session, &request.table, &self.link.config().database).await?;
+        let planned = self.planned(session, request, &relation).await?;
+        let sql = planned.selection.statement(&planned.plan);
+        let in_ranges = planned.plan.condition.is_none() && self.connections > 1;
+        let asked = Asked::Statement { sql, values: Vec::new(), in_ranges };
+        Ok(Explanation { asked, notes: self.notes_of(&planned, request) })
+    }
+}
+
+/// What a request comes to, before anything is read.
+struct Planned<'a> {
+    cursor: Option<Cursor<'a>>,
+    selection: Selection<'a>,
+    reading: Position,
+    plan: Plan,
 }
 
 impl View {
+    /// Decides what is asked for, and lets the server look at each condition.
+    async fn planned<'a>(
+        &self,
+        session: &mut session::Session,
+        request: &ReadRequest,
+        relation: &'a Relation,
+    ) -> Result<Planned<'a>, SourceError> {
+        let config = self.link.config();
+        let cursor = delta::cursor(request, relation)?;
+        let selection = query::selection(request, relation)?;
+        for condition in &selection.conditions {
+            condition.check(session, relation).await?;
+        }
+        let server = format!("{}:{}", config.host, config.port);
+        let reading = Position::new(&server, relation, &selection.columns);
+        let plan = delta::plan(session, request, relation, cursor, &reading, self.oldest.as_ref()).await?;
+        Ok(Planned { cursor, selection, reading, plan })
+    }
+
+    /// What the user should know about how the table is read.
+    fn notes_of(&self, planned: &Planned<'_>, request: &ReadRequest) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        notes.extend(planned.plan.notes.iter().cloned());
+        notes.extend(planned.selection.notes(request));
+        notes
+    }
+
     /// Lets the server look at the statement, so that what is wrong with it is known before the first row.
     async fn try_first(
         &self,

@@ -2,7 +2,9 @@
 //! transactions that commit late are not lost.
 
 use async_trait::async_trait;
+use forebay_core::check::Step;
 use forebay_core::connection::PostgresqlConfig;
+use forebay_core::explanation::{Asked, Explanation};
 use forebay_core::extraction::SourceTableName;
 use forebay_core::source::{ReadRequest, Snapshot, Source, SourceError, SourceTable, TableReader, TableRows};
 use tokio::sync::watch;
@@ -14,6 +16,7 @@ use delta::Plan;
 use link::Link;
 use moment::Moment;
 use pulse::Pulse;
+use query::Selection;
 use read::View;
 use session::Session;
 use split::Parts;
@@ -57,7 +60,8 @@ impl Postgres {
 impl Source for Postgres {
     async fn check(&self) -> Result<(), SourceError> {
         let mut session = self.link.session().await?;
-        session.client().simple_query("SELECT 1").await.map_err(|error| fault::query("checking", error))?;
+        let checked = session.client().simple_query("SELECT 1").await;
+        checked.map_err(|error| fault::query("checking", error).or_at(Step::Session))?;
         session.rest();
         Ok(())
     }
@@ -105,8 +109,7 @@ impl Snapshot for Exported {
     }
 
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
-        let since = request.delta.as_ref().and_then(|delta| Position::of(&delta.since));
-        if since.is_some_and(|since| since.holds(&self.moment, request)) {
+        if self.is_unchanged(request) {
             return Ok(TableReader::Unchanged);
         }
         let reader = self.view.reader().await?;
@@ -114,23 +117,76 @@ impl Snapshot for Exported {
         let doing = format!("opening table {}", request.table);
         pulse.watch(&doing, self.open(reader, request)).await?
     }
+
+    async fn explain(&self, request: &ReadRequest) -> Result<Explanation, SourceError> {
+        if self.is_unchanged(request) {
+            return Ok(Explanation { asked: Asked::Nothing, notes: Vec::new() });
+        }
+        let reader = self.view.reader().await?;
+        let pulse = Pulse::of(&self.view.link, &reader);
+        let doing = format!("looking at table {}", request.table);
+        pulse.watch(&doing, self.explained(reader, request)).await?
+    }
+}
+
+/// What a request comes to, before anything is read.
+struct Planned<'a> {
+    point: Point<'a>,
+    selection: Selection<'a>,
+    reading: Reading,
+    plan: Plan,
 }
 
 impl Exported {
+    /// Whether the snapshot alone shows that the table is as it was.
+    fn is_unchanged(&self, request: &ReadRequest) -> bool {
+        let since = request.delta.as_ref().and_then(|delta| Position::of(&delta.since));
+        since.is_some_and(|since| since.holds(&self.moment, request))
+    }
+
+    /// Decides what is asked for. It holds the relation as it is, and lets the server look at each condition.
+    async fn planned<'a>(
+        &'a self,
+        session: &Session,
+        request: &ReadRequest,
+        relation: &'a Relation,
+    ) -> Result<Planned<'a>, SourceError> {
+        let cursor = delta::cursor(request, relation)?;
+        let selection = query::selection(request, relation)?;
+        let reading = Reading::new(relation, &selection.columns, &selection.conditions);
+        catalog::hold(session, relation).await?;
+        for condition in &selection.conditions {
+            condition.check(session.client(), relation).await?;
+        }
+        let point = Point { moment: &self.moment, relation, cursor };
+        let plan = delta::plan(session, request, point, &reading).await?;
+        Ok(Planned { point, selection, reading, plan })
+    }
+
+    /// Says what opening a table asks for.
+    async fn explained(&self, reader: Session, request: &ReadRequest) -> Result<Explanation, SourceError> {
+        let relation = catalog::describe(&reader, &request.table).await?;
+        let Planned { selection, plan, .. } = self.planned(&reader, request, &relation).await?;
+        let explanation = match plan {
+            Plan::Unchanged => Explanation { asked: Asked::Nothing, notes: Vec::new() },
+            Plan::Read { conditions, mut notes, .. } => {
+                notes.extend(selection.note(request));
+                let sql = selection.statement(&conditions);
+                // A delta is one statement.
+                let in_ranges = conditions.is_empty();
+                Explanation { asked: Asked::Statement { sql, values: Vec::new(), in_ranges }, notes }
+            }
+        };
+        reader.give_back(&self.view.link);
+        Ok(explanation)
+    }
+
     /// Opens one table on a connection of its own.
     async fn open(&self, reader: Session, request: &ReadRequest) -> Result<TableReader, SourceError> {
         let session = &reader;
         let relation = catalog::describe(session, &request.table).await?;
-        let cursor = delta::cursor(request, &relation)?;
-        let selection = query::selection(request, &relation)?;
-        let reading = Reading::new(&relation, &selection.columns, &selection.conditions);
-        catalog::hold(session, &relation).await?;
-        for condition in &selection.conditions {
-            condition.check(session.client(), &relation).await?;
-        }
-
-        let point = Point { moment: &self.moment, relation: &relation, cursor };
-        let (conditions, extent, mut notes) = match delta::plan(session, request, point, &reading).await? {
+        let Planned { point, selection, reading, plan } = self.planned(session, request, &relation).await?;
+        let (conditions, extent, mut notes) = match plan {
             Plan::Unchanged => {
                 reader.give_back(&self.view.link);
                 return Ok(TableReader::Unchanged);
@@ -143,7 +199,7 @@ impl Exported {
             let parts = Parts::of(session, &relation, &selection).await?;
             parts.map(|part| selection.copy(part.as_deref()))
         } else {
-            [selection.copy_each(&conditions)].into()
+            [selection.statement(&conditions)].into()
         };
         let decoder = Decoder::new(request.table.to_string(), &selection.columns);
         let schema = decoder.schema();

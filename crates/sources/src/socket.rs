@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use forebay_core::check::Step;
 use forebay_core::source::{SourceError, SourceErrorKind};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
@@ -18,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn connect(host: &str, port: u16) -> Result<TcpStream, SourceError> {
     let addresses = timeout(PATIENCE, resolve(host, port))
         .await
-        .map_err(|_| late("Name lookup", host, port, "Check the host name and the name server"))??;
+        .map_err(|_| late(Step::NameLookup, host, port, "Check the host name and the name server"))??;
     let mut failed = None;
     for address in addresses {
         match timeout(PATIENCE, TcpStream::connect(address)).await {
@@ -26,7 +27,7 @@ pub(crate) async fn connect(host: &str, port: u16) -> Result<TcpStream, SourceEr
                 Ok(socket) => return Ok(socket),
                 Err(error) => failed = Some(unreachable(&format!("{host}:{port}"), error)),
             },
-            Err(_) => failed = Some(late("Connect", host, port, "Check host and port, and the firewall")),
+            Err(_) => failed = Some(late(Step::Connect, host, port, "Check host and port, and the firewall")),
         }
     }
     Err(failed.unwrap_or_else(|| unknown(host)))
@@ -35,17 +36,20 @@ pub(crate) async fn connect(host: &str, port: u16) -> Result<TcpStream, SourceEr
 /// That nothing listens there, or nothing lets us through.
 pub(crate) fn unreachable(address: &str, error: std::io::Error) -> SourceError {
     let text = format!(
-        "Connect: {address} cannot be reached ({error}). Check host and port, that the server runs and listens on \
-         that address, and the firewall"
+        "{address} cannot be reached ({error}). Check host and port, that the server runs and listens on that address, \
+         and the firewall"
     );
-    SourceError::new(SourceErrorKind::Unreachable, text).caused_by(error)
+    SourceError::at(Step::Connect, SourceErrorKind::Unreachable, text).caused_by(error)
 }
 
 /// That a step of connecting took too long.
-pub(crate) fn late(step: &str, host: &str, port: u16, remedy: &str) -> SourceError {
-    let text =
-        format!("{step}: {host}:{port} did not answer within {} seconds. {remedy}", PATIENCE.as_secs());
-    SourceError::new(SourceErrorKind::Unreachable, text)
+pub(crate) fn late(step: Step, host: &str, port: u16, remedy: &str) -> SourceError {
+    SourceError::at(step, SourceErrorKind::Unreachable, silence(host, port, remedy))
+}
+
+/// That nothing came, in words.
+pub(crate) fn silence(host: &str, port: u16, remedy: &str) -> String {
+    format!("{host}:{port} did not answer within {} seconds. {remedy}", PATIENCE.as_secs())
 }
 
 /// A machine that is gone is noticed, whether we wait for it or it for us.
@@ -69,7 +73,7 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, SourceError> 
 
 fn unknown(host: &str) -> SourceError {
     let text = format!(
-        "Name lookup: the host {host:?} is not known. Check its spelling, and that this machine's name server knows it"
+        "the host {host:?} is not known. Check its spelling, and that this machine's name server knows it"
     );
-    SourceError::new(SourceErrorKind::Unreachable, text)
+    SourceError::at(Step::NameLookup, SourceErrorKind::Unreachable, text)
 }

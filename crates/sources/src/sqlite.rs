@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use forebay_core::check::Step;
 use forebay_core::connection::SqliteConfig;
 use forebay_core::source::{Snapshot, Source, SourceError, SourceErrorKind, SourceTable};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -88,8 +89,11 @@ impl Sqlite {
 #[async_trait]
 impl Source for Sqlite {
     async fn check(&self) -> Result<(), SourceError> {
-        let connection = self.connect().await?;
-        connection.close().await.map_err(|error| failed("close the database", error))
+        let checked = async {
+            let connection = self.connect().await?;
+            connection.close().await.map_err(|error| failed("close the database", error))
+        };
+        checked.await.map_err(|error| error.or_at(Step::Open))
     }
 
     async fn discover(&self) -> Result<Vec<SourceTable>, SourceError> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use forebay_core::check::Step;
 use forebay_core::connection::SslMode;
 use forebay_core::source::{SourceError, SourceErrorKind};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,10 +16,11 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 /// `Invalid` when this machine has no root certificates to verify with.
 pub(crate) fn client(mode: SslMode) -> Result<Option<ClientConfig>, SourceError> {
     let provider = Arc::new(ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(
-            |error| SourceError::new(SourceErrorKind::Invalid, "TLS could not be set up").caused_by(error),
-        )?;
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| {
+            SourceError::at(Step::Tls, SourceErrorKind::Invalid, "it could not be set up").caused_by(error)
+        })?;
     let config = match mode {
         SslMode::Disable => return Ok(None),
         SslMode::Require => builder
@@ -33,9 +35,10 @@ pub(crate) fn client(mode: SslMode) -> Result<Option<ClientConfig>, SourceError>
             }
             let (good, _) = roots.add_parsable_certificates(native.certs);
             if good == 0 {
-                return Err(SourceError::new(
+                return Err(SourceError::at(
+                    Step::Tls,
                     SourceErrorKind::Invalid,
-                    "TLS: this machine has no root certificates to verify the server with. Install them \
+                    "this machine has no root certificates to verify the server with. Install them \
                      (package ca-certificates) or use sslMode require",
                 ));
             }

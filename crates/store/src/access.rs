@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use forebay_core::access::{Application, Caller, Grant, Key, Permission, Role, Scope, Subject, User};
+use forebay_core::access::{
+    Application, Caller, Grant, Grantee, Key, Permission, Role, Scope, Subject, User,
+};
 use forebay_core::error::Kind;
-use forebay_core::id::{ApplicationId, DataPoolId, KeyId, UserId};
+use forebay_core::id::{ApplicationId, DataPoolId, GroupId, KeyId, UserId};
 use forebay_core::oauth::Authority;
 use forebay_core::{Error, Result, Timestamp};
 
-use crate::db::{self, Row};
-use crate::{Store, pools};
+use crate::db::{self, Query, Row};
+use crate::{Store, groups, pools};
 
 /// Whose key a request carries; the two come in different headers and never stand for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,12 @@ pub enum KeyKind {
     Application,
 }
 
+/// What somebody may do in a pool. It is asked with nearly every request, so it must never look at the grants of others.
+pub(crate) const HELD_IN_POOL: &str =
+    "select permission from held_permissions where holder_type = $1 and holder_id = $2 and scope in ('', $3)";
+pub(crate) const HELD_ON_SERVICE: &str = "select 1 from held_permissions
+     where holder_type = $1 and holder_id = $2 and scope = '' and permission = $3";
+
 /// How old `last_used_at` gets before a use of the key is written down again.
 const LAST_USED_MILLIS: i64 = 60_000;
 
@@ -25,17 +33,9 @@ impl Store {
     /// # Errors
     /// `Conflict` when the id is taken.
     pub async fn create_user(&self, user: &User) -> Result<()> {
-        db::query("insert into users (id, name, email, role, created_at) values ($1, $2, $3, $4, $5)")
-            .bind(user.id.to_string())
-            .bind(user.name.as_str())
-            .bind(user.email.as_deref())
-            .bind(db::to_word(user.role)?)
-            .bind(user.created_at.as_millis())
-            .execute_on(self.write())
-            .await
-            .map_err(|error| {
-                db::error_or_duplicate(error, || format!("there already is a user `{}`", user.id))
-            })?;
+        insert_user(user)?.execute_on(self.write()).await.map_err(|error| {
+            db::error_or_duplicate(error, || format!("there already is a user `{}`", user.id))
+        })?;
         Ok(())
     }
 
@@ -224,6 +224,7 @@ impl Store {
             name: db::name(&row)?,
             role: db::word::<Role>(&row, "role")?,
             authority: Authority::Whole,
+            client: None,
         };
         let due = now.as_millis() - LAST_USED_MILLIS;
         if db::optional_time(&row, "last_used_at")?.is_none_or(|last| last.as_millis() <= due) {
@@ -246,35 +247,41 @@ impl Store {
         Ok(Some(caller))
     }
 
-    /// Replaces what a subject may do in a scope; no permissions remove the grant.
+    /// Replaces what somebody may do in a scope by a grant; no permissions remove the grant.
     ///
     /// # Errors
-    /// `NotFound` for the pool or the subject.
+    /// `NotFound` for the pool or the grantee.
     pub async fn set_grant(&self, grant: &Grant) -> Result<()> {
-        let (user, application) = owner_columns(grant.subject);
+        let [user, application, group] = grantee_columns(grant.grantee);
         let pool = scope_column(grant.scope);
         self.transact(|transaction| {
-            db::query("delete from grants where user_id is $1 and application_id is $2 and pool_id is $3")
-                .bind(user.as_deref())
-                .bind(application.as_deref())
-                .bind(pool.as_deref())
-                .execute(transaction)
-                .map_err(db::error)?;
-            for permission in &grant.permissions {
-                let done = db::query(
-                "insert into grants (user_id, application_id, pool_id, permission) values ($1, $2, $3, $4)",
+            db::query(
+                "delete from grants
+                 where (user_id = $1 or application_id = $2 or group_id = $3) and pool_id is $4",
             )
             .bind(user.as_deref())
             .bind(application.as_deref())
+            .bind(group.as_deref())
             .bind(pool.as_deref())
-            .bind(permission.as_str())
-            .execute(transaction);
+            .execute(transaction)
+            .map_err(db::error)?;
+            for permission in &grant.permissions {
+                let done = db::query(
+                    "insert into grants (user_id, application_id, group_id, pool_id, permission)
+                     values ($1, $2, $3, $4, $5)",
+                )
+                .bind(user.as_deref())
+                .bind(application.as_deref())
+                .bind(group.as_deref())
+                .bind(pool.as_deref())
+                .bind(permission.as_str())
+                .execute(transaction);
                 match done {
                     Ok(_) => {}
                     Err(error) if db::is_foreign_key(&error) => {
                         return Err(match grant.scope {
                             Scope::Pool(pool) if !pools::exists(transaction, pool)? => pools::not_found(pool),
-                            Scope::Service | Scope::Pool(_) => subject_not_found(grant.subject),
+                            Scope::Service | Scope::Pool(_) => grantee_not_found(grant.grantee),
                         });
                     }
                     Err(error) => return Err(db::error(error)),
@@ -290,66 +297,79 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn grants(&self, scope: Option<Scope>) -> Result<Vec<Grant>> {
-        let rows = db::query(
-            "select * from grants where $1 or pool_id is $2
-             order by coalesce(pool_id, ''), user_id, application_id",
-        )
-        .bind(scope.is_none())
-        .bind(scope.and_then(scope_column))
-        .fetch_all(&*self.read()?)
-        .map_err(db::error)?;
-        let mut grants: Vec<Grant> = Vec::new();
-        for row in &rows {
-            let subject = owner(row)?;
-            let scope = db::optional_id(row, "pool_id")?.map_or(Scope::Service, Scope::Pool);
-            let permission: Permission = db::word(row, "permission")?;
-            match grants.last_mut() {
-                Some(last) if last.subject == subject && last.scope == scope => {
-                    last.permissions.insert(permission);
-                }
-                Some(_) | None => {
-                    grants.push(Grant { subject, scope, permissions: BTreeSet::from([permission]) })
-                }
-            }
-        }
-        Ok(grants)
+        let query = match scope {
+            None => db::query(
+                "select * from grants order by coalesce(pool_id, ''), user_id, application_id, group_id",
+            ),
+            Some(scope) => db::query(
+                "select * from grants where pool_id is $1 order by user_id, application_id, group_id",
+            )
+            .bind(scope_column(scope)),
+        };
+        collected(&query.fetch_all(&*self.read()?).map_err(db::error)?)
     }
 
-    /// What the grants let a subject do in a pool: those of the service and those of the pool together.
+    /// The grants of a group, that of the service first.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn grants_of_group(&self, group: GroupId) -> Result<Vec<Grant>> {
+        let rows = db::query("select * from grants where group_id = $1 order by coalesce(pool_id, '')")
+            .bind(group.to_string())
+            .fetch_all(&*self.read()?)
+            .map_err(db::error)?;
+        collected(&rows)
+    }
+
+    /// What the grants let a subject do in a pool: those of the service and those of the pool together, its own and
+    /// those of its groups.
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn permissions(&self, subject: Subject, pool: DataPoolId) -> Result<BTreeSet<Permission>> {
-        let (user, application) = owner_columns(subject);
-        let rows = db::query(
-            "select distinct permission from grants
-             where user_id is $1 and application_id is $2 and (pool_id is null or pool_id = $3)",
-        )
-        .bind(user)
-        .bind(application)
-        .bind(pool.to_string())
-        .fetch_all(&*self.read()?)
-        .map_err(db::error)?;
+        let (holder_type, holder) = db::subject_columns(subject);
+        let rows = db::query(HELD_IN_POOL)
+            .bind(holder_type)
+            .bind(holder)
+            .bind(pool.to_string())
+            .fetch_all(&*self.read()?)
+            .map_err(db::error)?;
         rows.iter().map(|row| db::word(row, "permission")).collect()
     }
 
-    /// Whether a subject holds a permission on the whole service.
+    /// Whether a subject holds a permission on the whole service, by itself or by a group.
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn is_granted_on_service(&self, subject: Subject, permission: Permission) -> Result<bool> {
-        let (user, application) = owner_columns(subject);
-        let row = db::query(
-            "select 1 from grants
-             where user_id is $1 and application_id is $2 and pool_id is null and permission = $3",
-        )
-        .bind(user)
-        .bind(application)
-        .bind(permission.as_str())
-        .fetch_optional(&*self.read()?)
-        .map_err(db::error)?;
+        let (holder_type, holder) = db::subject_columns(subject);
+        let row = db::query(HELD_ON_SERVICE)
+            .bind(holder_type)
+            .bind(holder)
+            .bind(permission.as_str())
+            .fetch_optional(&*self.read()?)
+            .map_err(db::error)?;
         Ok(row.is_some())
     }
+}
+
+/// Grants of rows of which those of one grant follow each other.
+fn collected(rows: &[Row]) -> Result<Vec<Grant>> {
+    let mut grants: Vec<Grant> = Vec::new();
+    for row in rows {
+        let grantee = grantee(row)?;
+        let scope = db::optional_id(row, "pool_id")?.map_or(Scope::Service, Scope::Pool);
+        let permission: Permission = db::word(row, "permission")?;
+        match grants.last_mut() {
+            Some(last) if last.grantee == grantee && last.scope == scope => {
+                last.permissions.insert(permission);
+            }
+            Some(_) | None => {
+                grants.push(Grant { grantee, scope, permissions: BTreeSet::from([permission]) })
+            }
+        }
+    }
+    Ok(grants)
 }
 
 fn subject_not_found(subject: Subject) -> Error {
@@ -359,8 +379,32 @@ fn subject_not_found(subject: Subject) -> Error {
     }
 }
 
+fn grantee_not_found(grantee: Grantee) -> Error {
+    match grantee {
+        Grantee::User(id) => subject_not_found(Subject::User(id)),
+        Grantee::Application(id) => subject_not_found(Subject::Application(id)),
+        Grantee::Group(id) => groups::not_found(id),
+    }
+}
+
+/// The columns `user_id`, `application_id` and `group_id`: one of them is set.
+fn grantee_columns(grantee: Grantee) -> [Option<String>; 3] {
+    match grantee {
+        Grantee::User(id) => [Some(id.to_string()), None, None],
+        Grantee::Application(id) => [None, Some(id.to_string()), None],
+        Grantee::Group(id) => [None, None, Some(id.to_string())],
+    }
+}
+
+fn grantee(row: &Row) -> Result<Grantee> {
+    match db::optional_id(row, "group_id")? {
+        Some(group) => Ok(Grantee::Group(group)),
+        None => owner(row).map(Grantee::from),
+    }
+}
+
 /// The columns `user_id` and `application_id`: one of the two is set.
-pub(crate) fn owner_columns(owner: Subject) -> (Option<String>, Option<String>) {
+fn owner_columns(owner: Subject) -> (Option<String>, Option<String>) {
     match owner {
         Subject::User(id) => (Some(id.to_string()), None),
         Subject::Application(id) => (None, Some(id.to_string())),
@@ -382,7 +426,19 @@ fn scope_column(scope: Scope) -> Option<String> {
     }
 }
 
-fn user(row: &Row) -> Result<User> {
+/// The statement that makes a user.
+pub(crate) fn insert_user(user: &User) -> Result<Query> {
+    let insert =
+        db::query("insert into users (id, name, email, role, created_at) values ($1, $2, $3, $4, $5)")
+            .bind(user.id.to_string())
+            .bind(user.name.as_str())
+            .bind(user.email.as_deref())
+            .bind(db::to_word(user.role)?)
+            .bind(user.created_at.as_millis());
+    Ok(insert)
+}
+
+pub(crate) fn user(row: &Row) -> Result<User> {
     Ok(User {
         id: db::id(row, "id")?,
         name: db::name(row)?,

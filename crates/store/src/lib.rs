@@ -2,6 +2,7 @@
 //! all metadata SQL and keeps secrets sealed; it knows no rule of the engine beyond what the schema can say.
 
 mod access;
+mod audit;
 mod backup;
 mod claims;
 mod comparison;
@@ -11,8 +12,11 @@ mod db;
 mod events;
 mod executions;
 mod exports;
+mod groups;
 mod history;
+mod identities;
 mod jobs;
+mod last_loads;
 mod log_budget;
 mod logs;
 mod model_loads;

@@ -12,24 +12,72 @@ use crate::executions::read_execution;
 /// The most warnings that are kept of a load. The log has all.
 const MOST_WARNINGS: u32 = 100;
 
-/// The loads of the model `$1` that stand as `$2` says, or all: its reloads from when they are queued, and what data
-/// jobs have begun. Those that are live come first, then the newest.
-const LOADS: &str = "
-    select executions.*, model_loads.kind as load_kind, model_loads.loaded_tables, model_loads.warnings,
-        model_loads.model_id, told.task_id, told.name as task_name, told.kind as task_kind, told.position,
-        told.status as task_status, told.message as task_message, told.started_at as task_started_at,
-        told.finished_at as task_finished_at
-    from model_loads
-    join task_executions as told
-        on told.execution_id = model_loads.execution_id and told.task_id = model_loads.task_id
-    join executions on executions.id = model_loads.execution_id
-    where model_loads.model_id = $1 and (executions.job_id = $1 or told.started_at is not null)
-        and ($2 is null or told.status = $2)
-    order by
-        case when executions.job_id = $1 then executions.status else told.status end in ('QUEUED', 'RUNNING') desc,
-        case when executions.job_id = $1 then executions.queued_at else told.started_at end desc,
-        executions.seq desc, told.position desc
-    limit $3";
+/// What is told of loads, in one row for each. Statements are constants, which is why this is no function.
+macro_rules! loads {
+    ($which:expr) => {
+        concat!(
+            "select executions.*, model_loads.kind as load_kind, model_loads.loaded_tables, model_loads.warnings,
+                 model_loads.model_id, told.task_id, told.name as task_name, told.kind as task_kind, told.position,
+                 told.status as task_status, told.message as task_message, told.started_at as task_started_at,
+                 told.finished_at as task_finished_at ",
+            load_rows!("model_loads"),
+            $which
+        )
+    };
+}
+
+/// Loads with their tasks and executions.
+macro_rules! load_rows {
+    ($first:literal) => {
+        concat!(
+            "from ",
+            $first,
+            " join task_executions as told
+                 on told.execution_id = model_loads.execution_id and told.task_id = model_loads.task_id
+             join executions on executions.id = model_loads.execution_id "
+        )
+    };
+}
+
+/// Those that are told at all: reloads from when they are queued, and what data jobs have begun.
+macro_rules! is_told {
+    () => {
+        "(executions.job_id = model_loads.model_id or told.started_at is not null)"
+    };
+}
+
+/// Those that are live come first, then the newest.
+macro_rules! order {
+    () => {
+        "case when executions.job_id = model_loads.model_id then executions.status else told.status end
+             in ('QUEUED', 'RUNNING') desc,
+         case when executions.job_id = model_loads.model_id then executions.queued_at else told.started_at end desc,
+         executions.seq desc, told.position desc"
+    };
+}
+
+/// The loads of the model `$1` that stand as `$2` says, or all.
+const LOADS: &str = loads!(concat!(
+    "where model_loads.model_id = $1 and ($2 is null or told.status = $2) and ",
+    is_told!(),
+    " order by ",
+    order!(),
+    " limit $3"
+));
+
+/// The first load of each model of the pool `$1`.
+const NEWEST_LOADS: &str = loads!(concat!(
+    "where (model_loads.execution_id, model_loads.task_id) in (
+         select execution_id, task_id from (
+             select model_loads.execution_id, model_loads.task_id,
+                 row_number() over (partition by model_loads.model_id order by ",
+    order!(),
+    ") as place ",
+    load_rows!("data_models join model_loads on model_loads.model_id = data_models.id"),
+    "where data_models.pool_id = $1 and ",
+    is_told!(),
+    ") where place = 1)"
+));
 
 impl Store {
     /// The newest loads of a model: those that are live, then the newest.
@@ -38,6 +86,19 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn model_loads(&self, model: DataModelId, limit: u32) -> Result<Vec<ModelLoadRecord>> {
         self.loads(model, None, limit).await
+    }
+
+    /// The load of each model of a pool that is live, or else its newest; none of a model that was never loaded.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn newest_model_loads(&self, pool: DataPoolId) -> Result<Vec<ModelLoadRecord>> {
+        self.scan(move |connection| {
+            let rows =
+                db::query(NEWEST_LOADS).bind(pool.to_string()).fetch_all(connection).map_err(db::error)?;
+            rows.iter().map(record).collect()
+        })
+        .await
     }
 
     /// The newest load of a model that has published it.

@@ -1,7 +1,7 @@
 //! Name mappings of data models, in the order in which they came.
 
 use forebay_core::id::{DataModelId, DataPoolId};
-use forebay_core::model::name_mapping::{NAME_MAPPING_LIMIT, NameMapping};
+use forebay_core::model::name_mapping::{CountedMappings, NAME_MAPPING_LIMIT, NameMapping};
 use forebay_core::{Error, Result};
 
 use crate::db::{self, Connection, Row};
@@ -12,6 +12,44 @@ impl Store {
     /// Only `Internal` and `Unavailable`.
     pub async fn name_mappings(&self, model: DataModelId) -> Result<Vec<NameMapping>> {
         self.scan(move |connection| of_model(connection, model)).await
+    }
+
+    /// How many mappings a model has of each kind and language, and some of them in the order in which they came.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn name_mapping_page(
+        &self,
+        model: DataModelId,
+        limit: u32,
+        page: u32,
+    ) -> Result<(Vec<CountedMappings>, Vec<NameMapping>)> {
+        self.scan(move |connection| {
+            let rows = db::query(
+                "select kind, language, count(*) as mappings from name_mappings where model_id = $1
+                 group by kind, language order by kind, language",
+            )
+            .bind(model.to_string())
+            .fetch_all(connection)
+            .map_err(db::error)?;
+            let counted = rows.iter().map(|row| {
+                Ok(CountedMappings {
+                    kind: db::word(row, "kind")?,
+                    language: db::get(row, "language")?,
+                    mappings: db::count(row, "mappings")?,
+                })
+            });
+            let counted = counted.collect::<Result<_>>()?;
+            let rows =
+                db::query("select * from name_mappings where model_id = $1 order by seq limit $2 offset $3")
+                    .bind(model.to_string())
+                    .bind(i64::from(limit))
+                    .bind(i64::from(limit) * i64::from(page))
+                    .fetch_all(connection)
+                    .map_err(db::error)?;
+            Ok((counted, rows.iter().map(name_mapping).collect::<Result<_>>()?))
+        })
+        .await
     }
 
     /// Adds mappings, all or none. One that the model has for the same kind, identifier and language is replaced.

@@ -7,7 +7,17 @@ use forebay_core::pool::DataPool;
 use forebay_core::{Error, Result};
 
 use crate::db::{self, Connection, Row};
-use crate::{Store, access, executions};
+use crate::{Store, executions};
+
+/// The pools in which somebody holds one of several permissions.
+pub(crate) const GRANTED: &str = "
+    with held as materialized (
+        select scope from held_permissions join json_each($3) as wanted on wanted.value = permission
+        where holder_type = $1 and holder_id = $2
+    )
+    select * from data_pools
+    where id in (select scope from held) or '' in (select scope from held)
+    order by created_at, name, id";
 
 impl Store {
     /// # Errors
@@ -52,7 +62,7 @@ impl Store {
         if done.rows_affected() == 0 { Err(not_found(pool.id)) } else { Ok(()) }
     }
 
-    /// The data pools in which a subject holds one of these permissions, the oldest first.
+    /// The data pools in which a subject holds one of these permissions, by itself or by a group, the oldest first.
     ///
     /// # Errors
     /// Only `Internal` and `Unavailable`.
@@ -61,22 +71,13 @@ impl Store {
         subject: Subject,
         permissions: &[Permission],
     ) -> Result<Vec<DataPool>> {
-        let (user, application) = access::owner_columns(subject);
-        let rows = db::query(
-            "with held as (
-                 select grants.pool_id from grants join json_each($3) as wanted on wanted.value = grants.permission
-                 where grants.user_id is $1 and grants.application_id is $2
-             )
-             select * from data_pools
-             where id in (select pool_id from held where pool_id is not null)
-                 or exists (select 1 from held where pool_id is null)
-             order by created_at, name, id",
-        )
-        .bind(user)
-        .bind(application)
-        .bind(db::to_json(permissions)?)
-        .fetch_all(&*self.read()?)
-        .map_err(db::error)?;
+        let (holder_type, holder) = db::subject_columns(subject);
+        let rows = db::query(GRANTED)
+            .bind(holder_type)
+            .bind(holder)
+            .bind(db::to_json(permissions)?)
+            .fetch_all(&*self.read()?)
+            .map_err(db::error)?;
         rows.iter().map(data_pool).collect()
     }
 

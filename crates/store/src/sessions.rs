@@ -72,18 +72,24 @@ impl Store {
         .await
     }
 
+    /// Keeps a session; `issuer` is the issuer of OpenID Connect by which somebody signed in.
+    ///
     /// # Errors
     /// `NotFound` for the user.
     pub async fn add_session(
         &self,
         hash: &SessionHash,
         user: UserId,
+        issuer: Option<&str>,
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<()> {
-        db::query("insert into sessions (hash, user_id, created_at, expires_at) values ($1, $2, $3, $4)")
+        db::query(
+            "insert into sessions (hash, user_id, issuer, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+        )
             .bind(hash.to_vec())
             .bind(user.to_string())
+            .bind(issuer)
             .bind(now.as_millis())
             .bind(expires_at.as_millis())
             .execute_on(self.write())
@@ -119,6 +125,7 @@ impl Store {
             name: db::name(&row)?,
             role: db::word::<Role>(&row, "role")?,
             authority: Authority::Whole,
+            client: None,
         };
         Ok(Some((caller, db::time(&row, "created_at")?, db::time(&row, "expires_at")?)))
     }
@@ -137,17 +144,20 @@ impl Store {
             .map_err(db::error)
     }
 
-    /// Ends a session; one that has ended already is no error.
+    /// Ends a session, and says by which issuer it was begun; one that has ended already is no error.
     ///
     /// # Errors
     /// Only `Internal`, `Unavailable` and `InsufficientStorage`.
-    pub async fn end_session(&self, hash: &SessionHash) -> Result<()> {
-        db::query("delete from sessions where hash = $1")
-            .bind(hash.to_vec())
-            .execute_on(self.write())
-            .await
-            .map(drop)
-            .map_err(db::error)
+    pub async fn end_session(&self, hash: &SessionHash) -> Result<Option<String>> {
+        let hash = hash.to_vec();
+        self.transact(move |transaction| {
+            let row = db::query("delete from sessions where hash = $1 returning issuer")
+                .bind(hash)
+                .fetch_optional(transaction)
+                .map_err(db::error)?;
+            row.as_ref().map_or(Ok(None), |row| db::get(row, "issuer"))
+        })
+        .await
     }
 
     /// # Errors

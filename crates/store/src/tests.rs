@@ -1,12 +1,15 @@
 //! The store as its callers see it, in a temporary folder and in one that stays.
 
 mod access;
+mod audit;
 mod backup;
 mod claims;
 mod contents;
 mod executions;
 mod exports;
+mod groups;
 mod history;
+mod identities;
 mod models;
 mod oauth;
 mod push;
@@ -22,7 +25,7 @@ mod writing;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use forebay_core::access::{Application, Grant, Key, Permission, Role, Scope, Subject, User};
+use forebay_core::access::{Application, Grant, Grantee, Group, Key, Permission, Role, Scope, Subject, User};
 use forebay_core::connection::{
     ConnectionConfig, Credentials, DataConnection, HashAlgorithm, PostgresqlConfig, Pseudonymisation, SslMode,
 };
@@ -32,8 +35,8 @@ use forebay_core::execution::{
 };
 use forebay_core::extraction::{ChangeDate, ColumnChoice, SourceTableName, TableExtraction};
 use forebay_core::id::{
-    ApplicationId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, KeyId, ModelTableId,
-    ParameterId, TableExtractionId, TaskId, TaskTemplateId, UserId,
+    ApplicationId, DataConnectionId, DataJobId, DataModelId, DataPoolId, ExecutionId, GroupId, KeyId,
+    ModelTableId, ParameterId, TableExtractionId, TaskId, TaskTemplateId, UserId,
 };
 use forebay_core::job::{Activation, DataJob, ModelLoad, TableChoice, Task, TaskKind};
 use forebay_core::model::{DataModel, ForeignKey, ModelTable};

@@ -146,6 +146,13 @@ fn invalid(message: impl Into<String>) -> WarehouseError {
     WarehouseError::new(WarehouseErrorKind::Invalid, message)
 }
 
+/// That a query is none.
+pub(crate) fn not_reading() -> WarehouseError {
+    invalid(
+        "a query must begin with SELECT, WITH, FROM, VALUES, TABLE, DESCRIBE, SHOW, SUMMARIZE, PIVOT, UNPIVOT or EXPLAIN of one of these, and change nothing; what changes tables is a task of a job: save it there and execute the job",
+    )
+}
+
 fn one_statement(sql: &str) -> Result<Vec<Token<'_>>, WarehouseError> {
     let mut tokens =
         tokens(sql).map_err(|reason| invalid(format!("the statement cannot be read: {reason}")))?;
@@ -191,9 +198,7 @@ fn check_kind(statement: &[Token<'_>], may_write: bool) -> Result<Effect, Wareho
         return Ok(if first == "WITH" && with_changes(statement) { Effect::Changes } else { Effect::Reads });
     }
     if !may_write {
-        return Err(invalid(
-            "a query must begin with SELECT, WITH, FROM, VALUES, TABLE, DESCRIBE, SHOW, SUMMARIZE, PIVOT, UNPIVOT or EXPLAIN of one of these",
-        ));
+        return Err(not_reading());
     }
     if !WRITING.contains(&first.as_str()) {
         let what = if first.is_empty() { "a statement without a name" } else { &first };

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use duckdb::Connection;
-use forebay_core::warehouse::{Query, Rows, WarehouseError};
+use forebay_core::warehouse::{Query, Rows, WarehouseError, WarehouseErrorKind};
 
 use crate::catalog::existing_schemas;
 use crate::duckdb::set_search_path;
 use crate::error::{failed, internal};
-use crate::guard::check_query;
+use crate::guard::{check_query, not_reading};
 use crate::session::Halt;
 use crate::show::roll_back;
 
 /// The most bytes of an answer: it is held in memory whole.
 pub(crate) const BYTES: usize = 256 * 1024 * 1024;
+
+/// What the engine says of a statement that would write in a transaction that only reads.
+const READ_ONLY: &str = "read-only mode";
 
 pub(crate) fn run(
     connection: &Connection,
@@ -29,7 +32,13 @@ pub(crate) fn run(
     connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(failed)?;
     let read = read(connection, query, bytes);
     roll_back(connection, halt);
-    read
+    read.map_err(|error| {
+        // What begins with WITH may change rows in the end; the engine itself does not let it.
+        if error.kind == WarehouseErrorKind::Invalid && error.message.contains(READ_ONLY) {
+            return not_reading().caused_by(error);
+        }
+        error
+    })
 }
 
 fn read(connection: &Connection, query: &Query, bytes: usize) -> Result<Rows, WarehouseError> {

@@ -11,13 +11,14 @@ pub(crate) mod failure;
     reason = "written by scripts/generate-protocol"
 )]
 pub(crate) mod generated;
+pub(crate) mod preview;
 pub(crate) mod rows;
 pub(crate) mod tables;
 
 pub(crate) use generated::*;
 
 /// Grows when an older partner would misunderstand what is said.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 /// The most bytes of one message. Specs and lists of tables come in one; rows come in small ones.
 pub(crate) const LONGEST_MESSAGE: usize = 256 * 1024 * 1024;
 /// The most bytes of one call that wait unread at the other end.

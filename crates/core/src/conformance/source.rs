@@ -5,6 +5,7 @@
 //! changes under a snapshot is refused) is allowed in exactly those ways.
 
 mod changes;
+mod explain;
 mod read;
 mod snapshot;
 
@@ -25,6 +26,7 @@ use crate::source::{
 };
 
 pub use changes::*;
+pub use explain::*;
 pub use read::*;
 pub use snapshot::*;
 
@@ -64,6 +66,7 @@ pub async fn all(fixture: &dyn SourceFixture) {
     what_is_unknown_is_named(fixture).await;
     filters_select_or_are_refused(fixture).await;
     date_bounds_are_inclusive(fixture).await;
+    what_is_asked_for_is_told(fixture).await;
     a_delta_brings_what_is_new(fixture).await;
     a_delta_that_appends_repeats_nothing(fixture).await;
     a_delta_begins_earlier_by_its_offset(fixture).await;

@@ -17,6 +17,14 @@ pub struct NameMapping {
     pub description: Option<String>,
 }
 
+/// How many mappings of a kind and language a model has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedMappings {
+    pub kind: MappingKind,
+    pub language: String,
+    pub mappings: u64,
+}
+
 /// What is given a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -8,6 +8,8 @@ use crate::name::Identifier;
 
 /// The most characters that a length of texts may allow.
 pub const TEXT_LIMIT: u32 = 65_000;
+/// The most that may be told of other columns: what every client can hold.
+const ANY_LIMIT: u32 = i32::MAX.unsigned_abs();
 /// The most digits after the point.
 const MOST_DECIMALS: u32 = 18;
 
@@ -26,11 +28,20 @@ impl PushSchema {
             if self.columns[..place].iter().any(|other| same(&other.name, &column.name)) {
                 return Err(Error::invalid(field("columnName"), format!("{} comes twice", column.name)));
             }
+            // Of other types it says nothing, and is told again.
+            let lengths = match column.kind {
+                ColumnKind::String => 1..=TEXT_LIMIT,
+                ColumnKind::Integer
+                | ColumnKind::Date
+                | ColumnKind::Time
+                | ColumnKind::Datetime
+                | ColumnKind::Float
+                | ColumnKind::Boolean => 0..=ANY_LIMIT,
+            };
             if let Some(length) = column.length
-                && column.kind == ColumnKind::String
-                && !(1..=TEXT_LIMIT).contains(&length)
+                && !lengths.contains(&length)
             {
-                let reason = format!("must be from 1 to {TEXT_LIMIT}, not {length}");
+                let reason = format!("must be from {} to {}, not {length}", lengths.start(), lengths.end());
                 return Err(Error::invalid(field("fieldLength"), reason));
             }
             if let Some(decimals) = column.decimals

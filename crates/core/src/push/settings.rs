@@ -49,6 +49,28 @@ pub struct PushSettings {
 }
 
 impl PushSettings {
+    /// Parquet files for a table of the pool's own schema, of which nothing else is said.
+    #[must_use]
+    pub fn new(target: Identifier, kind: PushKind) -> Self {
+        Self {
+            target,
+            kind,
+            format: FileFormat::Parquet,
+            connection_id: None,
+            target_schema: None,
+            upsert_strategy: None,
+            text_length: None,
+            post_execution_query: None,
+            allow_duplicate: None,
+            foreign_keys: None,
+            keys: Vec::new(),
+            table_schema: None,
+            mirrors: Vec::new(),
+            changed_at: None,
+            deletion_column: None,
+        }
+    }
+
     /// The columns that tell rows apart: the keys, or what the schema marks.
     #[must_use]
     pub fn key(&self) -> Vec<Identifier> {
@@ -161,23 +183,7 @@ mod tests {
     }
 
     fn settings() -> PushSettings {
-        PushSettings {
-            target: identifier("T"),
-            kind: PushKind::Delta,
-            format: FileFormat::Parquet,
-            connection_id: None,
-            target_schema: None,
-            upsert_strategy: None,
-            text_length: None,
-            post_execution_query: None,
-            allow_duplicate: None,
-            foreign_keys: None,
-            keys: Vec::new(),
-            table_schema: None,
-            mirrors: Vec::new(),
-            changed_at: None,
-            deletion_column: None,
-        }
+        PushSettings::new(identifier("T"), PushKind::Delta)
     }
 
     fn column(name: &str, kind: ColumnKind) -> PushColumn {
@@ -224,6 +230,10 @@ mod tests {
         let long = PushColumn { length: Some(65_001), ..column("a", ColumnKind::String) };
         let expected = "tableSchema.columns[0].fieldLength: must be";
         check(PushSettings { table_schema: schema(vec![long]), ..settings() }, Some(expected));
+        let of_a_number = |length| PushColumn { length: Some(length), ..column("a", ColumnKind::Integer) };
+        check(PushSettings { table_schema: schema(vec![of_a_number(2_147_483_647)]), ..settings() }, None);
+        let beyond = schema(vec![of_a_number(2_147_483_648)]);
+        check(PushSettings { table_schema: beyond, ..settings() }, Some(expected));
         let fine = PushColumn { decimals: Some(19), ..column("a", ColumnKind::Float) };
         let expected = "tableSchema.columns[0].decimals: must be at most 18";
         check(PushSettings { table_schema: schema(vec![fine]), ..settings() }, Some(expected));

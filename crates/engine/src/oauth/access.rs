@@ -36,12 +36,13 @@ impl Engine {
         // A scope that the client has lost since does not count any more; nor does one that was renamed.
         let scopes = parse_scopes(&claims.scope).map_err(|_| Error::Unauthenticated)?;
         let scopes = scopes.intersection(&holder.scopes).copied().collect();
-        Ok(Caller { subject, name: holder.name, role: holder.role, authority: Authority::Scoped(scopes) })
+        let (name, role, authority) = (holder.name, holder.role, Authority::Scoped(scopes));
+        Ok(Caller { subject, name, role, authority, client: Some(claims.client_id) })
     }
 }
 
 /// Whom a token is for, and what it was given for.
-fn subject(claims: &Claims) -> Option<(Subject, TokenMarks)> {
+pub(super) fn subject(claims: &Claims) -> Option<(Subject, TokenMarks)> {
     match (claims.secret, claims.consent) {
         (Some(secret), None) => {
             Some((Subject::Application(claims.sub.parse().ok()?), TokenMarks::Secret(secret)))

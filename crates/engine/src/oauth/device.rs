@@ -13,6 +13,7 @@ use super::throttle::Tried;
 use super::token::{TokenAnswer, random_secret, scopes_for};
 use super::{ClientProof, OauthError, OauthResult, Visit};
 use crate::Engine;
+use crate::audit::Recording;
 use crate::keys::hash;
 
 /// How long a device waits for its user, in seconds.
@@ -143,10 +144,15 @@ impl Engine {
         let pause = i64::from(request.interval_seconds) * 1000 - TOLERANCE;
         if request.asked_at.is_some_and(|last| now.as_millis() - last.as_millis() < pause) {
             self.store().slow_device_down(&hash, PAUSE_SECONDS).await?;
+            visit.trail.is_recorded(Recording::None);
             return Err(OauthError::SlowDown);
         }
         let user = match request.state {
-            DeviceState::Pending => return Err(OauthError::AuthorizationPending),
+            DeviceState::Pending => {
+                // A device asks every few seconds.
+                visit.trail.is_recorded(Recording::None);
+                return Err(OauthError::AuthorizationPending);
+            }
             DeviceState::Denied => return Err(OauthError::AccessDenied),
             DeviceState::Allowed(user) => user,
         };

@@ -27,7 +27,7 @@ impl Engine {
         proof: &ClientProof,
         visit: &Visit,
     ) -> OauthResult<(OauthClient, Option<OauthSecretId>)> {
-        let mut tried = Tried::Client;
+        let (mut tried, mut claimed) = (Tried::Client, None);
         for (id, secret) in &proof.readings {
             let Some(client) = self.known_client(id).await? else { continue };
             tried = Tried::Secret(client.id.to_string());
@@ -36,10 +36,13 @@ impl Engine {
             let secret = secret.as_ref().filter(|secret| !secret.expose().is_empty());
             match (client.kind, secret) {
                 (ClientKind::Public, None) => return Ok((client, None)),
-                (ClientKind::Confidential(_), Some(secret)) => {
+                (ClientKind::Confidential(application), Some(secret)) => {
+                    let subject = Subject::Application(application);
+                    claimed = Some(subject);
                     let hash = hash(secret.expose());
                     let found = self.store().client_secret_by_hash(&client.id, &hash, self.now()).await?;
                     if found.is_some() {
+                        visit.trail.is_for(subject, &client);
                         return Ok((client, found));
                     }
                 }
@@ -47,6 +50,7 @@ impl Engine {
             }
         }
         self.0.oauth.throttle.check(visit.peer, &tried, self.now())?;
+        visit.trail.fails_to_sign_in(claimed);
         self.0.oauth.throttle.wrong(visit.peer, tried, self.now());
         tracing::warn!(peer = ?visit.peer, "an OAuth client could not prove itself");
         Err(OauthError::InvalidClient)
@@ -68,11 +72,15 @@ impl Engine {
         throttle.check(visit.peer, &Tried::Key, now)?;
         match self.caller_by_key(key.expose().trim(), KeyKind::User).await {
             Ok(caller) => match caller.subject {
-                Subject::User(user) => Ok(user),
+                Subject::User(user) => {
+                    visit.trail.comes_from(&caller);
+                    Ok(user)
+                }
                 Subject::Application(_) => Err(OauthError::NotSignedIn),
             },
             Err(Error::Unauthenticated) => {
                 throttle.wrong(visit.peer, Tried::Key, now);
+                visit.trail.fails_to_sign_in(None);
                 tracing::warn!(peer = ?visit.peer, "a sign-in with a wrong key was refused");
                 Err(OauthError::NotSignedIn)
             }

@@ -8,6 +8,7 @@ use forebay_core::oauth::Action;
 use forebay_core::secret::Secret;
 use forebay_store::Consent;
 
+use super::access::subject;
 use super::{ClientProof, OauthError, Visit};
 use crate::Engine;
 use crate::keys::hash;
@@ -29,11 +30,15 @@ impl Engine {
             if claims.client_id == client.id {
                 let ends = Timestamp::from_millis(claims.exp.saturating_mul(1000));
                 self.store().revoke_access_token(claims.jti, ends).await?;
+                if let Some((subject, _)) = subject(&claims) {
+                    visit.trail.is_for(subject, &client);
+                }
             }
             return Ok(());
         }
         let consent = self.store().consent_of_refresh_token(&client.id, &hash(token.expose())).await?;
         if let Some(consent) = consent {
+            visit.trail.is_for(Subject::User(consent.user_id), &client);
             self.store().end_consent(consent.id).await?;
         }
         Ok(())

@@ -216,6 +216,7 @@ impl Engine {
             generation,
         };
         let access_token = Secret::new(self.sign(&claims).await?);
+        visit.trail.is_for(subject, client);
         Ok(TokenAnswer { access_token, expires_in_seconds: seconds, scopes, refresh_token })
     }
 }

@@ -210,12 +210,13 @@ impl Engine {
         match subject {
             Subject::User(id) => {
                 let user = self.store().user(id).await?;
-                Ok(Caller { subject, name: user.name, role: user.role, authority: Authority::Whole })
+                let (name, role, authority) = (user.name, user.role, Authority::Whole);
+                Ok(Caller { subject, name, role, authority, client: None })
             }
             Subject::Application(id) => {
                 let application = self.store().application(id).await?;
                 let (name, role) = (application.name, Role::Member);
-                Ok(Caller { subject, name, role, authority: Authority::Whole })
+                Ok(Caller { subject, name, role, authority: Authority::Whole, client: None })
             }
         }
     }

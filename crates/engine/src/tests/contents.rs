@@ -119,7 +119,8 @@ async fn a_copy_keeps_credentials_and_salt_and_an_import_does_not_work_without_t
         assert!(message.contains("`ERP` has no password"), "{message}");
     };
     let pool = imported.pool.id;
-    refused(engine.check_data_connection(admin, pool, connection).await);
+    let check = engine.check_data_connection(admin, pool, connection).await.unwrap();
+    assert!(check.failure.unwrap().contains("`ERP` has no password"));
     refused(engine.search_tables(admin, pool, connection, "").await.map(drop));
     refused(engine.start_execution(admin, pool, new.jobs[0].job.id, super::house::full()).await.map(drop));
     assert!(engine.executions(admin, pool, new.jobs[0].job.id, 1, 0).await.unwrap().0.is_empty());

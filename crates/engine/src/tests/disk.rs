@@ -161,7 +161,7 @@ async fn who_may_read_the_figures_sees_nothing_else() {
     assert!(house.engine.data_pools(&scraper).await.unwrap().is_empty());
     super::house::is_not_found(house.engine.data_pool(&scraper, house.pool).await);
     let on_a_pool = Grant {
-        subject: scraper.subject,
+        grantee: scraper.subject.into(),
         scope: Scope::Pool(house.pool),
         permissions: [Permission::Metrics].into(),
     };

@@ -27,7 +27,7 @@ use tokio::task::JoinHandle;
 
 use super::disk::TestDisk;
 use super::plane::FakePlane;
-use crate::{Clock, Engine, NewConnection, NewTask, Selection, Settings, StartExecution};
+use crate::{Clock, Engine, NewConnection, NewTask, OidcRules, Selection, Settings, StartExecution};
 
 /// The longest a test waits for what must come.
 const BOUND: Duration = Duration::from_secs(30);
@@ -185,7 +185,7 @@ impl House {
         let plane = Arc::new(FakePlane::default());
         let clock = Arc::new(TestClock(AtomicI64::new(1_000)));
         let disk = Arc::new(TestDisk::default());
-        let engine = engine(&store, &plane, &clock, &disk, limits);
+        let engine = engine(&store, &plane, &clock, &disk, limits, None);
         let first = engine.first_start().await.unwrap().unwrap();
         let admin = engine.caller_by_key(first.secret.expose(), KeyKind::User).await.unwrap();
         let pool = engine.create_data_pool(&admin, name("Purchasing"), None).await.unwrap().id;
@@ -195,12 +195,17 @@ impl House {
 
     /// The same data with an engine that has just been started.
     pub(super) fn restarted(&self) -> Self {
-        let engine = engine(&self.store, &self.plane, &self.clock, &self.disk, self.limits);
+        let engine = engine(&self.store, &self.plane, &self.clock, &self.disk, self.limits, None);
         let disk = Arc::clone(&self.disk);
         let (store, plane, clock) = (self.store.clone(), Arc::clone(&self.plane), Arc::clone(&self.clock));
         let (pool, connection, limits) = (self.pool, self.connection, self.limits);
         let admin = self.admin.clone();
         Self { engine, store, plane, clock, disk, admin, pool, connection, limits }
+    }
+
+    /// An engine on the same data that lets people sign in by an issuer.
+    pub(super) fn with_oidc(&self, rules: OidcRules) -> Engine {
+        engine(&self.store, &self.plane, &self.clock, &self.disk, self.limits, Some(rules))
     }
 
     pub(super) fn dispatch(&self) -> Dispatcher {
@@ -273,14 +278,16 @@ impl House {
         let subject = Subject::User(user.id);
         let permissions: BTreeSet<Permission> = permissions.iter().copied().collect();
         if !permissions.is_empty() {
-            self.engine.set_grant(&self.admin, &Grant { subject, scope, permissions }).await.unwrap();
+            let grant = Grant { grantee: subject.into(), scope, permissions };
+            self.engine.set_grant(&self.admin, &grant).await.unwrap();
         }
-        Caller { subject, name: user.name, role: user.role, authority: Authority::Whole }
+        let (name, role, authority) = (user.name, user.role, Authority::Whole);
+        Caller { subject, name, role, authority, client: None }
     }
 
     /// Takes away what a member may do in a scope.
     pub(super) async fn revoke(&self, member: &Caller, scope: Scope) {
-        let grant = Grant { subject: member.subject, scope, permissions: BTreeSet::new() };
+        let grant = Grant { grantee: member.subject.into(), scope, permissions: BTreeSet::new() };
         self.engine.set_grant(&self.admin, &grant).await.unwrap();
     }
 
@@ -317,6 +324,7 @@ fn engine(
     clock: &Arc<TestClock>,
     disk: &Arc<TestDisk>,
     limits: Limits,
+    oidc: Option<OidcRules>,
 ) -> Engine {
     let settings = Settings {
         file_roots: Vec::new(),
@@ -328,6 +336,7 @@ fn engine(
         source_limit: limits.per_source,
         drain: Duration::ZERO,
         tables_at_a_time: 3,
+        oidc,
     };
     let (plane, clock, disk) = (Arc::clone(plane), Arc::clone(clock), Arc::clone(disk));
     Engine::new(store.clone(), plane, clock, disk, settings)

@@ -16,7 +16,7 @@ use super::plane::Act;
 use crate::{ModelReload, ModelSettings, ModelTableChange, NewDataModel, ProcessChange};
 
 /// A model of orders in the connection's schema and items in the global one, with a relation.
-async fn model(house: &House) -> DataModel {
+pub(super) async fn model(house: &House) -> DataModel {
     let tables = vec![model_table("orders", Some(house.connection)), model_table("items", None)];
     let key = ForeignKey {
         id: ForeignKeyId::random(),
@@ -274,7 +274,7 @@ async fn what_would_not_be_whole_changes_nothing() {
     let many: Vec<_> = (0..1_001).map(|number| model_table(&format!("t{number}"), None)).collect();
     is_invalid(engine.create_model_tables(admin, pool, model.id, &many).await, "tables", "1000");
     let factory = FactoryCalendar { connection_id: Some(stranger), table: identifier("TFACS") };
-    let settings = ModelSettings { factory_calendar: Some(factory), ..ModelSettings::default() };
+    let settings = ModelSettings { factory_calendar: Some(Some(factory)), ..ModelSettings::default() };
     is_not_found(engine.update_data_model(admin, pool, model.id, None, settings).await);
     assert_eq!(engine.data_model(admin, pool, model.id).await.unwrap().model, model);
 }
@@ -286,11 +286,17 @@ async fn a_connection_that_a_calendar_is_read_from_stays() {
     let new = NewDataModel::of(name("Sales"), vec![], vec![]);
     let model = engine.create_data_model(admin, pool, new).await.unwrap().model;
     let factory = FactoryCalendar { connection_id: Some(house.connection), table: identifier("TFACS") };
-    let settings = ModelSettings { factory_calendar: Some(factory), ..ModelSettings::default() };
+    let settings = ModelSettings { factory_calendar: Some(Some(factory)), ..ModelSettings::default() };
     engine.update_data_model(admin, pool, model.id, None, settings).await.unwrap();
     is_conflict(engine.delete_data_connection(admin, pool, house.connection).await, "factory calendar");
     let global = FactoryCalendar { connection_id: None, table: identifier("TFACS") };
-    let settings = ModelSettings { factory_calendar: Some(global), ..ModelSettings::default() };
+    let settings = ModelSettings { factory_calendar: Some(Some(global.clone())), ..ModelSettings::default() };
     engine.update_data_model(admin, pool, model.id, None, settings).await.unwrap();
     engine.delete_data_connection(admin, pool, house.connection).await.unwrap();
+    // What is not spoken of stays, and what is taken away goes.
+    for (factory_calendar, expected) in [(None, Some(global)), (Some(None), None)] {
+        let settings = ModelSettings { factory_calendar, ..ModelSettings::default() };
+        let changed = engine.update_data_model(admin, pool, model.id, None, settings).await.unwrap();
+        assert_eq!(changed.model.calendar.factory, expected);
+    }
 }

@@ -16,14 +16,17 @@ use forebay_core::secret::Secret;
 use sha2::{Digest, Sha256};
 
 use super::house::{House, name};
-use crate::{AuthorizationRequest, ClientProof, NewClient, OauthError, TokenAnswer, TokenGrant, Visit};
+use crate::{
+    AuthorizationRequest, ClientProof, NewClient, OauthError, TokenAnswer, TokenGrant, Trail, Visit,
+};
 
 const HOME: &str = "https://app.example.org/back";
 /// 43 letters, as RFC 7636 wants at least.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 pub(super) fn visit() -> Visit {
-    Visit { base: "https://forebay.example.org".to_owned(), peer: Some("192.0.2.1".parse().unwrap()) }
+    let peer = Some("192.0.2.1".parse().unwrap());
+    Visit { base: "https://forebay.example.org".to_owned(), peer, trail: Trail::default() }
 }
 
 pub(super) fn proof(client: &ClientId, secret: Option<&Secret>) -> ClientProof {
@@ -40,7 +43,7 @@ pub(super) async fn program(
     let permissions: BTreeSet<Permission> = permissions.iter().copied().collect();
     if !permissions.is_empty() {
         let subject = Subject::Application(client.id.as_str().parse::<ApplicationId>().unwrap());
-        let grant = Grant { subject, scope: Scope::Pool(house.pool), permissions };
+        let grant = Grant { grantee: subject.into(), scope: Scope::Pool(house.pool), permissions };
         house.engine.set_grant(&house.admin, &grant).await.unwrap();
     }
     (client, made.unwrap().secret)

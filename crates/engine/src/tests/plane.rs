@@ -7,16 +7,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow_schema::Schema;
 use async_trait::async_trait;
+use forebay_core::check::Step;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{Event, EventSink, Loss, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::explanation::{Asked, Explanation, TableExplanation};
 use forebay_core::export::{ExportChunk, ExportRequest, Exported};
+use forebay_core::extraction::SourceTableName;
 use forebay_core::id::{DataJobId, DataPoolId};
 use forebay_core::name::Identifier;
 use forebay_core::plane::{Damage, DataPlane, Workers};
 use forebay_core::pool::global_schema;
-use forebay_core::source::{SourceError, SourceTable};
-use forebay_core::spec::ExecutionSpec;
+use forebay_core::preview::{Findings, Preview};
+use forebay_core::source::{SourceError, SourceErrorKind, SourceTable};
+use forebay_core::spec::{ExecutionSpec, ScriptQuery};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
     PoolTable, PoolTableKind, Query, Rows, WarehouseError, WarehouseErrorKind, WarehouseTable,
@@ -53,8 +57,14 @@ pub(super) struct FakePlane {
     removed: Mutex<Vec<DataPoolId>>,
     refuses_to_remove: AtomicBool,
     pub(super) damages: Mutex<Vec<Damage>>,
+    /// The statements of transformations that were asked, in order.
+    pub(super) scripts: Mutex<Vec<ScriptQuery>>,
     /// What sources offer.
     pub(super) offers: Mutex<Vec<SourceTable>>,
+    /// The step that the next checks of sources fail at.
+    pub(super) fails_at: Mutex<Option<Step>>,
+    /// The specs that were explained, in order.
+    pub(super) explained: Mutex<Vec<ExecutionSpec>>,
     /// Where copies of pools are made.
     copies: tempfile::TempDir,
 }
@@ -73,7 +83,10 @@ impl Default for FakePlane {
             removed: Mutex::default(),
             refuses_to_remove: AtomicBool::new(false),
             damages: Mutex::default(),
+            scripts: Mutex::default(),
             offers: Mutex::default(),
+            fails_at: Mutex::default(),
+            explained: Mutex::default(),
             copies: tempfile::tempdir().unwrap(),
         }
     }
@@ -204,6 +217,16 @@ impl DataPlane for FakePlane {
         Ok(Rows { schema: Schema::empty().into(), batches: Vec::new(), truncated: false })
     }
 
+    async fn query_script(
+        &self,
+        _: DataPoolId,
+        query: ScriptQuery,
+        _: &Stop,
+    ) -> Result<Rows, WarehouseError> {
+        self.scripts.lock().unwrap().push(query);
+        Ok(Rows { schema: Schema::empty().into(), batches: Vec::new(), truncated: false })
+    }
+
     /// Does as the first query says: fails, waits for the gate, or writes a file for each word.
     async fn export(
         &self,
@@ -252,7 +275,36 @@ impl DataPlane for FakePlane {
     }
 
     async fn check(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<(), SourceError> {
-        Ok(())
+        match *self.fails_at.lock().unwrap() {
+            Some(step) => Err(SourceError::at(step, SourceErrorKind::Denied, "as told")),
+            None => Ok(()),
+        }
+    }
+
+    /// A look at no rows, with the table's name in its notes.
+    async fn preview(
+        &self,
+        _: DataPoolId,
+        _: &ConnectionConfig,
+        table: &SourceTableName,
+        rows: usize,
+    ) -> Result<Preview, SourceError> {
+        let findings = Findings {
+            rows: 0,
+            columns: Vec::new(),
+            key: Vec::new(),
+            candidates: Vec::new(),
+            cut: 0,
+            notes: vec![format!("{rows} rows of {table}")],
+        };
+        let rows = Rows { schema: Schema::empty().into(), batches: Vec::new(), truncated: false };
+        Ok(Preview { findings, rows })
+    }
+
+    async fn explain(&self, spec: &ExecutionSpec) -> Result<TableExplanation, SourceError> {
+        self.explained.lock().unwrap().push(spec.clone());
+        let nothing = || Explanation { asked: Asked::Nothing, notes: Vec::new() };
+        Ok(TableExplanation { full: nothing(), delta: nothing() })
     }
 
     async fn discover(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {

@@ -8,8 +8,7 @@ use forebay_core::error::Error;
 use forebay_core::execution::{ExtractionMode, Status};
 use forebay_core::id::{DataJobId, PushJobId};
 use forebay_core::push::{
-    ChunkKind, ColumnKind, FileFormat, PushColumn, PushKind, PushSchema, PushSettings, PushStatus,
-    StreamUpload, push_dir,
+    ChunkKind, ColumnKind, PushColumn, PushKind, PushSchema, PushSettings, PushStatus, StreamUpload, push_dir,
 };
 use forebay_core::queue::Limits;
 use forebay_core::settings::Setting;
@@ -39,23 +38,7 @@ pub(super) fn empty_push(target: &str) -> PushSettings {
 }
 
 fn delta(target: &str) -> PushSettings {
-    PushSettings {
-        target: identifier(target),
-        kind: PushKind::Delta,
-        format: FileFormat::Parquet,
-        connection_id: None,
-        target_schema: None,
-        upsert_strategy: None,
-        text_length: None,
-        post_execution_query: None,
-        allow_duplicate: None,
-        foreign_keys: None,
-        keys: Vec::new(),
-        table_schema: None,
-        mirrors: Vec::new(),
-        changed_at: None,
-        deletion_column: None,
-    }
+    PushSettings::new(identifier(target), PushKind::Delta)
 }
 
 pub(super) fn upload() -> StreamUpload {

@@ -58,23 +58,7 @@ fn texts(values: &[&str]) -> ArrayRef {
 }
 
 fn settings(kind: PushKind, keys: &[&str]) -> PushSettings {
-    PushSettings {
-        target: identifier("T"),
-        kind,
-        format: FileFormat::Parquet,
-        connection_id: None,
-        target_schema: None,
-        upsert_strategy: None,
-        text_length: None,
-        post_execution_query: None,
-        allow_duplicate: None,
-        foreign_keys: None,
-        keys: identifiers(keys),
-        table_schema: None,
-        mirrors: Vec::new(),
-        changed_at: None,
-        deletion_column: None,
-    }
+    PushSettings { keys: identifiers(keys), ..PushSettings::new(identifier("T"), kind) }
 }
 
 fn column(name: &str, kind: ColumnKind, length: Option<u32>) -> PushColumn {

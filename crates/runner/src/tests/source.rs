@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use forebay_core::explanation::{Asked, Explanation};
 use forebay_core::name::Identifier;
 use forebay_core::source::{
     Checkpoint, CursorValue, Extent, ReadRequest, Snapshot, Source, SourceError, SourceErrorKind,
@@ -197,6 +198,16 @@ impl Snapshot for FakeSource {
             }
             Answer::Rows(rows) => Ok(TableReader::Rows(self.reader(rows))),
         }
+    }
+
+    /// A statement with the filters, and beside it the value to go on from.
+    async fn explain(&self, request: &ReadRequest) -> Result<Explanation, SourceError> {
+        self.0.reads.lock().unwrap().push(request.clone());
+        let since = request.delta.iter().filter_map(|delta| delta.since.cursor.as_ref());
+        let values: Vec<String> = since.map(|cursor| cursor.value.clone()).collect();
+        let sql = format!("SELECT * FROM {} WHERE {}", request.table, request.filters.join(" AND "));
+        let notes = values.iter().map(|value| format!("since {value}")).collect();
+        Ok(Explanation { asked: Asked::Statement { sql, values, in_ranges: false }, notes })
     }
 }
 

@@ -15,13 +15,18 @@ use uuid::Uuid;
 
 use super::metrics::Requests;
 use super::problem::{Family, Problem};
+use crate::audit::RequestId;
 use crate::telemetry;
 
 /// Names a request in its reply and in the log.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Runs a request and counts it. The log gets the route's template and never the path, headers or bodies.
-pub(crate) async fn answer(State(requests): State<Arc<Requests>>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer(
+    State(requests): State<Arc<Requests>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
     let id = Uuid::new_v4().to_string();
     let method = request.method().clone();
@@ -34,6 +39,7 @@ pub(crate) async fn answer(State(requests): State<Arc<Requests>>, request: Reque
         http.response.status_code = field::Empty,
         request.id = id,
     );
+    request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.run(request).instrument(span.clone()).await;
     let route = response.extensions().get::<MatchedPath>().cloned();
     if let Some(problem) = problem_of(&response) {

@@ -12,10 +12,11 @@ use axum::response::{IntoResponse, Response};
 use forebay_core::access::Caller;
 use forebay_core::error::Error;
 use forebay_core::secret::Secret;
-use forebay_engine::Engine;
+use forebay_engine::{Engine, Trail};
 use forebay_store::KeyKind;
 
 use super::problem::Problem;
+use crate::audit::at_its_route;
 
 /// Lets a request pass whose sender is known.
 pub(crate) async fn required(mut request: Request, next: Next) -> Response {
@@ -23,6 +24,10 @@ pub(crate) async fn required(mut request: Request, next: Next) -> Response {
     let engine = request.extensions().get::<Engine>().cloned();
     let response = match caller(engine, credentials(request.headers())).await {
         Ok(caller) => {
+            request = at_its_route(request).await;
+            if let Some(trail) = request.extensions().get::<Trail>() {
+                trail.comes_from(&caller);
+            }
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
@@ -34,7 +39,7 @@ pub(crate) async fn required(mut request: Request, next: Next) -> Response {
 /// Lets every request pass: for the public routes.
 pub(crate) async fn public(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    named(next.run(request).await, route)
+    named(next.run(at_its_route(request).await).await, route)
 }
 
 /// Writes the route's template on the reply, for the log.

@@ -5,9 +5,9 @@ use axum::extract::{FromRequest, Request};
 use forebay_core::error::{Error, Result};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::problem::Problem;
+use super::strict::Strict;
 use super::{BODY_LIMIT, LARGE_BODY_LIMIT};
 
 /// A JSON body. Clients of the contract send it with and without a content type.
@@ -65,7 +65,7 @@ impl<S: Send + Sync> FromRequest<S> for Text {
 
 /// The whole body. What is too large is read on for a while and thrown away: a client that is still
 /// writing when the connection is closed does not see the answer.
-pub(super) async fn bytes(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
+async fn bytes(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     let patience = limit.saturating_mul(4);
     let mut chunks = request.into_body().into_data_stream();
     let mut bytes = Vec::new();
@@ -94,23 +94,12 @@ fn parse_needed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// Reads JSON. The parser refuses what is nested more than 128 levels deep.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    // The derived code would take a list for an object, with its fields in their order.
-    let is_list = bytes.trim_ascii_start().first() == Some(&b'[');
-    if is_list && serde_json::from_slice::<T>(b"[]").is_err() {
-        return Err(Error::invalid("body", "must be an object, not a list"));
-    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let parsed = match serde_path_to_error::deserialize(&mut deserializer) {
+    let parsed = match serde_path_to_error::deserialize(Strict(&mut deserializer)) {
         Ok(parsed) => parsed,
         Err(error) if error.inner().is_data() => return Err(invalid(&error)),
-        Err(error) => {
-            // No JSON at all is wrong as a whole, wherever the parser noticed. It says the same of a
-            // number in the place of a word, though: there, what is parsed already is read again.
-            let Ok(value) = serde_json::from_slice::<Value>(bytes) else {
-                return Err(Error::invalid("body", in_plain_words(&error.into_inner().to_string())));
-            };
-            return serde_path_to_error::deserialize(value).map_err(|error| invalid(&error));
-        }
+        // No JSON at all is wrong as a whole, wherever the parser noticed.
+        Err(error) => return Err(Error::invalid("body", in_plain_words(&error.into_inner().to_string()))),
     };
     match deserializer.end() {
         Ok(()) => Ok(parsed),
@@ -137,9 +126,11 @@ fn in_plain_words(message: &str) -> String {
     for (rust, plain) in NUMBERS {
         text = text.replace(rust, plain);
     }
-    if let Some((before, after)) = text.split_once("expected struct ") {
-        let rest = after.trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_');
-        text = format!("{before}expected an object{rest}");
+    for (rust, plain) in [("expected struct ", "expected an object"), ("expected enum ", "expected a word")] {
+        if let Some((before, after)) = text.split_once(rust) {
+            let rest = after.trim_start_matches(|letter: char| letter.is_alphanumeric() || letter == '_');
+            text = format!("{before}{plain}{rest}");
+        }
     }
     text
 }
@@ -185,10 +176,15 @@ mod tests {
             r#"{"listOf": [{"port": 70000}]}"#,
             "listOf[0].port: invalid value: integer `70000`, expected a",
         );
-        check(r#"{"listOf": [{"mode": 1}]}"#, "listOf[0].mode: invalid type: integer `1`, expected");
+        check(r#"{"listOf": [{"mode": 1}]}"#, "listOf[0].mode: invalid type: integer `1`, expected a word");
+        check(
+            r#"{"listOf": [{"mode": {"Full": null}}]}"#,
+            "listOf[0].mode: invalid type: map, expected a word",
+        );
+        check(r#"{"listOf": [[null, null]]}"#, "listOf[0]: invalid type: sequence, expected an object");
         check(r#"{"listOf": [{"mode": "Some"}]}"#, "listOf[0].mode: unknown variant `Some`, expected `Full`");
         check(r#"{"listOf": {}}"#, "listOf: invalid type: map, expected a sequence");
-        check("[[]]", "body: must be an object, not a list");
+        check("[[]]", "body: invalid type: sequence, expected an object");
         check("3", "body: invalid type: integer `3`, expected an object");
         check("{", "body: EOF while parsing an object");
         check("{} x", "body: trailing characters");

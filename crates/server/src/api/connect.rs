@@ -4,14 +4,17 @@ mod team;
 mod user;
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use forebay_core::access::Role;
+use forebay_engine::Engine;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use self::team::TeamTransport;
 pub(crate) use self::user::UserTransport;
 use super::auth::Auth;
+use super::problem::Reply;
 
 /// The team's name and domain: one server is one team.
 pub(crate) const TEAM: &str = "forebay";
@@ -27,8 +30,9 @@ pub(crate) struct UserServicePermissionsTransport {
 
 /// The caller.
 #[utoipa::path(get, path = "", tag = TAG, responses((status = 200, body = UserTransport)))]
-pub(crate) async fn caller(Auth(caller): Auth) -> Json<UserTransport> {
-    Json(UserTransport::from(&caller))
+pub(crate) async fn caller(State(engine): State<Engine>, Auth(caller): Auth) -> Reply<Json<UserTransport>> {
+    let groups = engine.own_groups(&caller).await?;
+    Ok(Json(UserTransport::of(&caller, &groups)))
 }
 
 /// What the caller may do beyond single data pools.

@@ -1,5 +1,6 @@
 //! Data connections by Forebay's own API: made, changed and tested.
 
+pub(crate) mod preview;
 mod request;
 
 use std::path::Path as FilePath;
@@ -8,8 +9,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use forebay_core::Timestamp;
+use forebay_core::check::{ConnectionCheck, Step};
 use forebay_core::connection::{ConnectionConfig, DataConnection};
-use forebay_core::error::Error;
 use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::pool::connection_schema;
 use forebay_engine::Engine;
@@ -21,7 +22,7 @@ use super::auth::Auth;
 use super::body::Body;
 use super::path::Path;
 use super::problem::Reply;
-use super::words::{AnonymizationAlgorithm, CredentialsState, SslMode};
+use super::words::{AnonymizationAlgorithm, CheckState, CredentialsState, SslMode};
 
 const TAG: &str = "Data connections";
 
@@ -178,18 +179,34 @@ pub(crate) async fn delete_data_connection(
 #[derive(Serialize, ToSchema, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionTest {
     successful: bool,
-    /// Where it failed: `Name lookup`, `Connect`, `TLS`, `Login`, `Database` or `Session settings`;
-    /// null where the source does not tell its steps apart.
-    step: Option<String>,
+    /// The steps on the way to the system, in the order in which they are taken.
+    steps: Vec<ConnectionStep>,
+    /// The name of the step that failed; null where none did, and where that is not known.
+    step: Option<&'static str>,
     /// What failed, and what to mend.
     message: Option<String>,
 }
 
-impl ConnectionTest {
-    fn failed(message: String) -> Self {
-        const STEPS: [&str; 6] = ["Name lookup", "Connect", "TLS", "Login", "Database", "Session settings"];
-        let step = message.split_once(": ").map(|(step, _)| step).filter(|step| STEPS.contains(step));
-        Self { successful: false, step: step.map(str::to_owned), message: Some(message) }
+/// A step on the way to a system.
+#[derive(Serialize, ToSchema, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionStep {
+    /// `Name lookup`, `Connect`, `TLS`, `Login`, `Database` and `Session settings` for databases; `Open` for files.
+    name: &'static str,
+    state: CheckState,
+}
+
+impl From<ConnectionCheck> for ConnectionTest {
+    fn from(check: ConnectionCheck) -> Self {
+        Self {
+            successful: check.is_passed(),
+            step: check.failed_step().map(Step::name),
+            steps: check
+                .steps
+                .into_iter()
+                .map(|(step, state)| ConnectionStep { name: step.name(), state: state.into() })
+                .collect(),
+            message: check.failure,
+        }
     }
 }
 
@@ -200,27 +217,5 @@ pub(crate) async fn check_data_connection(
     Auth(caller): Auth,
     Path((pool, id)): Path<(DataPoolId, DataConnectionId)>,
 ) -> Reply<Json<ConnectionTest>> {
-    match engine.check_data_connection(&caller, pool, id).await {
-        Ok(()) => Ok(Json(ConnectionTest { successful: true, step: None, message: None })),
-        Err(Error::Refused { message }) => Ok(Json(ConnectionTest::failed(message))),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_test_names_the_step_that_failed() {
-        let check = |message: &str, step: Option<&str>| {
-            let test = ConnectionTest::failed(message.to_owned());
-            assert_eq!((test.step.as_deref(), test.message.as_deref()), (step, Some(message)));
-        };
-        check("Name lookup: the host \"x\" is not known", Some("Name lookup"));
-        check("Login: db refuses user \"a\": no. Check user and password", Some("Login"));
-        check("TLS: the two agree on nothing", Some("TLS"));
-        check("the file: it is no database", None);
-        check("unreadable", None);
-    }
+    Ok(Json(engine.check_data_connection(&caller, pool, id).await?.into()))
 }

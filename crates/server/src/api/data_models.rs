@@ -219,7 +219,7 @@ impl DataModelRequest {
         Ok(ModelSettings {
             description: self.description,
             calendar_kind: self.data_model_calendar_type.map(Into::into),
-            factory_calendar,
+            factory_calendar: factory_calendar.map(Some),
             custom_calendar: entries.map(|entries| entries.into_iter().map(Into::into).collect()),
         })
     }

@@ -1,8 +1,9 @@
 //! The OpenAPI document, made of the routes themselves: [`at`] places handlers at a path and says
 //! who may call them, for the router and for the document at once.
 
+use axum::http::Method;
 use axum::middleware::from_fn;
-use forebay_engine::Engine;
+use forebay_engine::{BackupName, Engine, Recording};
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::security::{
@@ -18,9 +19,16 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::auth;
 use super::problem::{ContractError, Family, ProblemDetails, Unauthorized};
+use crate::audit::{self, Call};
 
 /// Names, on every operation of the document, what its caller needs.
 const PERMISSION: &str = "x-forebay-permission";
+/// Says of an operation that changes something by its method how it is in the audit log, unless it is there as all are.
+const AUDIT: &str = "x-forebay-audit";
+/// It is not there.
+const UNAUDITED: &str = "none";
+/// It is there a moment after the answer.
+const UNAWAITED: &str = "soon";
 /// What the wire contract answers when nobody we know is asking, as schema and as response.
 const UNAUTHORIZED: &str = "Unauthorized";
 
@@ -96,6 +104,7 @@ pub(crate) fn at(
             operation.security = Some(Vec::new());
         }
     }
+    let calls = calls(&item);
     let mut placed = Paths::new();
     placed.paths.insert(path.to_owned(), item);
     let handlers = match needs {
@@ -112,7 +121,44 @@ pub(crate) fn at(
         | Needs::Metrics
         | Needs::Administrator => handlers.layer(from_fn(auth::required)),
     };
-    (schemas, placed, handlers)
+    (schemas, placed, audit::named(handlers, calls))
+}
+
+/// Handlers that change nothing although their method says so, or that take one of many parts of something: they are
+/// not in the audit log. All others that are no GET are.
+pub(crate) fn unaudited(routes: UtoipaMethodRouter<Engine>) -> UtoipaMethodRouter<Engine> {
+    marked(routes, UNAUDITED)
+}
+
+/// Handlers whose answers do not wait until the audit log has their entry on the disk: what starts executions.
+pub(crate) fn unawaited(routes: UtoipaMethodRouter<Engine>) -> UtoipaMethodRouter<Engine> {
+    marked(routes, UNAWAITED)
+}
+
+fn marked(
+    (schemas, mut paths, handlers): UtoipaMethodRouter<Engine>,
+    mark: &str,
+) -> UtoipaMethodRouter<Engine> {
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        operation.extensions.get_or_insert_default().insert(AUDIT.to_owned(), mark.into());
+    }
+    (schemas, paths, handlers)
+}
+
+/// The calls of a route that change something, for the audit log.
+fn calls(item: &PathItem) -> Vec<Call> {
+    let calls = [(Method::POST, &item.post), (Method::PUT, &item.put), (Method::DELETE, &item.delete)];
+    let call = |(method, operation): (Method, &Option<Operation>)| {
+        let operation = operation.as_ref()?;
+        let mark = operation.extensions.as_ref().and_then(|extensions| extensions.get(AUDIT));
+        let recording = match mark {
+            Some(mark) if mark == UNAUDITED => Recording::None,
+            Some(_) => Recording::Soon,
+            None => Recording::Confirmed,
+        };
+        Some(Call { method, operation: operation.operation_id.clone()?, recording })
+    };
+    calls.into_iter().filter_map(call).collect()
 }
 
 /// Places handlers at a second path, which older clients use.
@@ -125,6 +171,19 @@ pub(crate) fn alias(
         // Each operation of the document has a name of its own.
         operation.operation_id = operation.operation_id.take().map(|id| format!("{id}_alias"));
         operation.deprecated = Some(Deprecated::True);
+    }
+    at(path, needs, (schemas, paths, handlers))
+}
+
+/// Places one handler at a second path, where the document calls it otherwise.
+pub(crate) fn again(
+    path: &str,
+    needs: Needs,
+    name: &str,
+    (schemas, mut paths, handlers): UtoipaMethodRouter<Engine>,
+) -> UtoipaMethodRouter<Engine> {
+    for operation in paths.paths.values_mut().flat_map(operations) {
+        operation.operation_id = Some(name.to_owned());
     }
     at(path, needs, (schemas, paths, handlers))
 }
@@ -153,19 +212,24 @@ fn path_parameter(name: &str) -> utoipa::openapi::path::Parameter {
         "keyId" => "The key.",
         "userId" => "The user.",
         "applicationId" => "The application.",
+        "groupId" => "The group.",
         "clientId" => "The OAuth client.",
         "type" => "The connection's type, as it is written in the connection.",
         "replicationId" => "The replication.",
         "pushJobId" => "The data push.",
+        "backupName" => "The backup's name.",
         "secretId" => "The secret of the client.",
         "consentId" => "What was allowed.",
         "signingKeyId" => "The key.",
         _ => "An id.",
     };
-    // Some clients have names.
-    let format = (!["chunkId", "clientId", "type"].contains(&name))
-        .then_some(SchemaFormat::KnownFormat(KnownFormat::Uuid));
-    let schema = ObjectBuilder::new().schema_type(Type::String).format(format);
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let schema = match name {
+        // Some clients have names.
+        "chunkId" | "clientId" | "type" => text,
+        "backupName" => text.pattern(Some(BackupName::PATTERN)),
+        _ => text.format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid))),
+    };
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Path)
@@ -190,7 +254,8 @@ pub(crate) fn outline() -> OpenApi {
          public, authenticated, administrator, metrics (granted for all pools), oauth (what OAuth says for the \
          endpoint), or a permission on the data pool: view, edit (with view), \
          manage, watch (view or execute), execute (view and manage, or execute), data-push (data push, or edit), \
-         continuous-data-push (continuous data push, or edit)."
+         continuous-data-push (continuous data push, or edit). What is no GET is in the audit log, unless it says \
+         none in x-forebay-audit; where that says soon, the entry is there a moment after the answer."
             .to_owned(),
     );
     info.license = Some(License::new("Apache-2.0"));
@@ -214,7 +279,7 @@ pub(crate) fn outline() -> OpenApi {
             "PQL on published data models, answered as files; docs/pql.md says what there is of it.",
         ),
         ("Replication", "Calls for what Forebay does not do: lists are empty, and the rest is refused."),
-        ("Access", "Keys, users, applications and grants."),
+        ("Access", "Keys, users, groups, applications and grants."),
         ("OAuth", "Access tokens: the endpoints of OAuth 2.0, and what administrators set up for them."),
         ("Server", "The server itself."),
     ];
@@ -238,6 +303,7 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
         for operation in operations(item) {
             // The lines of a comment are no lines of a summary.
             operation.summary = operation.summary.take().map(|summary| summary.replace('\n', " "));
+            allow_empty_values(operation);
             add_responses(operation, family, has_variables);
         }
     }
@@ -280,6 +346,20 @@ fn add_errors(components: &mut Components) {
         .content("text/plain", Content::new(Some(ObjectBuilder::new().schema_type(Type::String))))
         .build();
     components.responses.insert(UNAUTHORIZED.to_owned(), RefOr::T(response));
+}
+
+/// Says of every parameter of the query that may be missing that it may be empty too, which is read as the same.
+fn allow_empty_values(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.parameter_in == ParameterIn::Query
+            && parameter.required == Required::False
+        {
+            // A keyword of the standard that the builder does not know.
+            let more = parameter.extensions.get_or_insert_default();
+            more.insert("allowEmptyValue".to_owned(), true.into());
+        }
+    }
 }
 
 /// The name of a family's error, as schema and as response.

@@ -1,21 +1,27 @@
 //! Data exports: PQL on a published data model, in two versions of the wire contract. `v1` and `v2` have the calls;
-//! here is what both of them answer a file with.
+//! here is what they share: what holds for the queries, and the files.
 
 pub(crate) mod v1;
 pub(crate) mod v2;
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use forebay_core::error::{Error, Result};
 use forebay_core::export::ExportFormat;
-use forebay_engine::ExportFile;
+use forebay_core::id::{DataExportId, DataModelId};
+use forebay_engine::{Engine, ExportFile};
 use futures::stream::unfold;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use utoipa::ToSchema;
+
+use super::auth::Auth;
+use super::path::{ChunkNumber, Path};
+use super::problem::Reply;
 
 const TAG: &str = "Data exports";
 /// Read of a file at a time, in bytes.
@@ -54,6 +60,23 @@ pub(crate) fn is_worth_compressing() -> impl Predicate {
     DefaultPredicate::new()
         .and(NotForContentType::const_new(PARQUET))
         .and(NotForContentType::const_new(EXCEL))
+}
+
+/// A file of an export.
+#[utoipa::path(
+    get, path = "", tag = TAG,
+    responses((status = 200, content(
+        ("application/vnd.apache.parquet"),
+        ("text/csv"),
+        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    )))
+)]
+pub(crate) async fn data_export_chunk(
+    State(engine): State<Engine>,
+    Auth(caller): Auth,
+    Path((model, export, chunk)): Path<(DataModelId, DataExportId, ChunkNumber)>,
+) -> Reply<Response> {
+    Ok(download(engine.export_file(&caller, model, export, Some(chunk.0)).await?))
 }
 
 /// The file, piece by piece.

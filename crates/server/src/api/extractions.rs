@@ -1,6 +1,7 @@
 //! Tables of an extraction. The extraction may be named by its own id or its template's.
 
 mod request;
+pub(crate) mod statements;
 mod transport;
 
 use axum::Json;

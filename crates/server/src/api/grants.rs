@@ -1,8 +1,8 @@
-//! Grants: what users and applications may do, in one data pool or in all.
+//! Grants: what users, groups and applications may do, in one data pool or in all.
 
 use axum::Json;
 use axum::extract::State;
-use forebay_core::access::{Grant, Permission, Scope};
+use forebay_core::access::{Grant, Grantee, Permission, Scope};
 use forebay_core::error::{Error, Result};
 use forebay_core::id::DataPoolId;
 use forebay_engine::Engine;
@@ -11,18 +11,65 @@ use utoipa::ToSchema;
 
 use super::auth::Auth;
 use super::body::Body;
-use super::keys::{SubjectRequest, SubjectTransport};
 use super::path::Path;
 use super::problem::Reply;
 use super::words::PermissionName;
 
 const TAG: &str = "Access";
 
-/// What one user or application may do in one scope.
+/// A user, a group or an application.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct GranteeTransport {
+    #[serde(rename = "type")]
+    kind: GranteeType,
+    #[schema(format = Uuid)]
+    id: String,
+}
+
+/// Whether somebody is a person, several of them, or a program.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum GranteeType {
+    User,
+    Group,
+    Application,
+}
+
+impl From<Grantee> for GranteeTransport {
+    fn from(grantee: Grantee) -> Self {
+        match grantee {
+            Grantee::User(id) => Self { kind: GranteeType::User, id: id.to_string() },
+            Grantee::Group(id) => Self { kind: GranteeType::Group, id: id.to_string() },
+            Grantee::Application(id) => Self { kind: GranteeType::Application, id: id.to_string() },
+        }
+    }
+}
+
+/// A user, a group or an application that is meant.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct GranteeRequest {
+    #[serde(rename = "type")]
+    kind: Option<GranteeType>,
+    id: Option<String>,
+}
+
+impl GranteeRequest {
+    fn into_grantee(self) -> Result<Grantee> {
+        let id = self.id.ok_or_else(|| Error::invalid("subject.id", "is missing"))?;
+        match self.kind {
+            Some(GranteeType::User) => Ok(Grantee::User(id.parse()?)),
+            Some(GranteeType::Group) => Ok(Grantee::Group(id.parse()?)),
+            Some(GranteeType::Application) => Ok(Grantee::Application(id.parse()?)),
+            None => Err(Error::invalid("subject.type", "is missing; it must be USER, GROUP or APPLICATION")),
+        }
+    }
+}
+
+/// What one user, group or application may do in one scope, by a grant of its own.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GrantView {
-    subject: SubjectTransport,
+    subject: GranteeTransport,
     /// The data pool; null for all pools, now and later.
     #[schema(value_type = Option<Uuid>)]
     pool_id: Option<DataPoolId>,
@@ -32,7 +79,7 @@ pub(crate) struct GrantView {
 impl From<&Grant> for GrantView {
     fn from(grant: &Grant) -> Self {
         Self {
-            subject: grant.subject.into(),
+            subject: grant.grantee.into(),
             pool_id: match grant.scope {
                 Scope::Service => None,
                 Scope::Pool(pool) => Some(pool),
@@ -45,7 +92,7 @@ impl From<&Grant> for GrantView {
 /// What somebody may do from now on. No permissions take the grant away.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct GrantRequest {
-    subject: Option<SubjectRequest>,
+    subject: Option<GranteeRequest>,
     permissions: Option<Vec<PermissionName>>,
 }
 
@@ -56,7 +103,7 @@ impl GrantRequest {
             .permissions
             .ok_or_else(|| Error::invalid("permissions", "is missing; an empty list takes the grant away"))?;
         Ok(Grant {
-            subject: subject.into_subject("subject")?,
+            grantee: subject.into_grantee()?,
             scope,
             permissions: permissions.into_iter().map(Permission::from).collect(),
         })

@@ -20,6 +20,7 @@ use super::auth::Auth;
 use super::path::Path;
 use super::problem::Reply;
 use super::query_string::{FromQuery, Pairs, Query};
+use super::whole::{PageNumber, Whole};
 use super::words::{self, ExecutionType, LogLevel};
 
 const TAG: &str = "Logs";
@@ -28,35 +29,34 @@ const PAGE: u32 = 100;
 /// The most entries on a page.
 const PAGE_LIMIT: u32 = 1000;
 
+/// How many entries a page has at most.
+type PageSize = Whole<1, PAGE_LIMIT>;
+
 /// A part of a long list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// Entries on a page: 1 to 1000, 100 when missing.
-    limit: Option<u32>,
+    /// Entries on a page; 100 when missing.
+    #[param(inline)]
+    limit: Option<PageSize>,
     /// The page's number, from 0.
-    page: Option<u32>,
+    #[param(inline)]
+    page: Option<PageNumber>,
 }
 
 impl FromQuery for Page {
     fn from_query(pairs: &Pairs) -> Result<Self> {
-        let page = Self { limit: pairs.number("limit")?, page: pairs.number("page")? };
-        match page.limit {
-            Some(limit) if limit == 0 || limit > PAGE_LIMIT => {
-                Err(Error::invalid("limit", format!("must be between 1 and {PAGE_LIMIT}")))
-            }
-            _ => Ok(page),
-        }
+        Ok(Self { limit: pairs.number("limit")?, page: pairs.number("page")? })
     }
 }
 
 impl Page {
     pub(crate) fn limit(&self) -> u32 {
-        self.limit.unwrap_or(PAGE)
+        self.limit.map_or(PAGE, PageSize::get)
     }
 
     pub(crate) fn number(&self) -> u32 {
-        self.page.unwrap_or(0)
+        self.page.map_or(0, PageNumber::get)
     }
 
     pub(crate) fn pages(&self, total: u64) -> u64 {

@@ -1,5 +1,5 @@
 //! A file in a form (`multipart/form-data`) that may be too large for memory: the part named `file`, whatever its
-//! media type says, piece by piece.
+//! media type says, piece by piece. `upload` has those that are not.
 
 use std::error::Error;
 use std::fmt;
@@ -39,6 +39,13 @@ impl<S: Send + Sync> FromRequest<S> for Multipart {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        Self::of(request, CHUNK_LIMIT)
+    }
+}
+
+impl Multipart {
+    /// The form of a request, with a file of so many bytes at most.
+    pub(super) fn of(request: Request, limit: u64) -> Result<Self, Problem> {
         let media_type = request.headers().get(header::CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let boundary = multer::parse_boundary(media_type).map_err(|_| {
@@ -47,15 +54,27 @@ impl<S: Send + Sync> FromRequest<S> for Multipart {
                 "must be multipart/form-data; send the file as its part `file`",
             )
         })?;
-        Ok(Self::new(request.into_body().into_data_stream(), boundary, CHUNK_LIMIT))
+        Ok(Self::new(request.into_body().into_data_stream(), boundary, limit))
     }
-}
 
-impl Multipart {
     fn new(body: BodyDataStream, boundary: String, limit: u64) -> Self {
         let budget = Budget::default();
-        let paced = Paced { body, budget: budget.clone(), gave: false };
+        let paced = Paced { body, frame: Bytes::new(), budget: budget.clone(), gave: false };
         Self { parts: multer::Multipart::new(paced, boundary), field: None, budget, bytes: 0, limit }
+    }
+
+    /// The text of the first part, when it has this name; `None` for any other part, and for none.
+    pub(super) async fn first_text(&mut self, name: &str) -> Reply<Option<String>> {
+        let Some(mut field) = self.next_part().await? else { return Ok(None) };
+        if field.name() != Some(name) {
+            return Ok(None);
+        }
+        self.budget.allow(HEAD_LIMIT);
+        let mut bytes = Vec::new();
+        while let Some(more) = field.chunk().await.map_err(|error| unreadable(&error))? {
+            bytes.extend_from_slice(&more);
+        }
+        Ok(String::from_utf8(bytes).ok())
     }
 
     /// Goes to the beginning of the file. Gives the name that the client has for it.
@@ -157,10 +176,15 @@ impl fmt::Display for TooMuch {
 
 impl Error for TooMuch {}
 
-/// A body that gives one frame at a time, and no more than its budget. The parser takes whatever is ready into its
-/// memory, so between two frames nothing is.
+/// How much of a frame is given at a time, in bytes.
+const BITE: usize = 64 << 10;
+
+/// A body that gives a bite of a frame at a time, and no more than its budget. The parser takes whatever is ready into
+/// its memory, so between two bites nothing is.
 struct Paced {
     body: BodyDataStream,
+    /// The rest of a frame.
+    frame: Bytes,
     budget: Budget,
     gave: bool,
 }
@@ -173,15 +197,19 @@ impl Stream for Paced {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let polled = Pin::new(&mut self.body).poll_next(context);
-        polled.map(|frame| match frame? {
-            Ok(bytes) if self.budget.spend(bytes.len() as u64) => {
-                self.gave = true;
-                Some(Ok(bytes))
+        while self.frame.is_empty() {
+            match std::task::ready!(Pin::new(&mut self.body).poll_next(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(frame)) => self.frame = frame,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
             }
-            Ok(_) => Some(Err(TooMuch.into())),
-            Err(error) => Some(Err(error.into())),
-        })
+        }
+        let bite = self.frame.len().min(BITE);
+        if !self.budget.spend(bite as u64) {
+            return Poll::Ready(Some(Err(TooMuch.into())));
+        }
+        self.gave = true;
+        Poll::Ready(Some(Ok(self.frame.split_to(bite))))
     }
 }
 
@@ -224,6 +252,19 @@ mod tests {
         for at_a_time in [1, 7, 4096] {
             let (name, bytes) = read(&mut form(bytes_of(&text, at_a_time), 100)).await.unwrap();
             assert_eq!((name.as_deref(), bytes.as_slice()), (Some("a.csv"), b"A,B\r\n--y".as_slice()));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_part_is_read_before_the_file() {
+        let text = format!("{}{}--x--\r\n", part("form", "letters"), part("file", "A,B"));
+        for at_a_time in [1, 4096] {
+            let mut form = form(bytes_of(&text, at_a_time), 100);
+            assert_eq!(form.first_text("form").await.unwrap().as_deref(), Some("letters"));
+            assert_eq!(read(&mut form).await.unwrap().1, b"A,B");
+        }
+        for text in [format!("{}--x--\r\n", part("file", "A,B")), "--x--\r\n".to_owned()] {
+            assert_eq!(form(bytes_of(&text, 7), 100).first_text("form").await.unwrap(), None, "{text}");
         }
     }
 

@@ -5,38 +5,19 @@ use axum::extract::State;
 use forebay_core::Timestamp;
 use forebay_core::access::Subject;
 use forebay_core::connection::DataConnection;
-use forebay_core::error::Result;
 use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId};
 use forebay_engine::{Engine, JobOverview, PoolOverview};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::auth::Auth;
 use super::data_sources::DataSourceTransport;
+use super::logs::Page;
 use super::path::Path;
 use super::pools::TagTransport;
 use super::problem::Reply;
-use super::query_string::{FromQuery, Pairs, Query};
+use super::query_string::Query;
 use super::words::ExecutionStatus;
-
-/// Pools of a page when the caller does not say.
-const LIMIT: u32 = 100;
-
-/// Which page is meant.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Page {
-    /// 1 to 1000; 100 when missing.
-    limit: Option<u32>,
-    /// From 0 on, which it is when missing.
-    page: Option<u32>,
-}
-
-impl FromQuery for Page {
-    fn from_query(pairs: &Pairs) -> Result<Self> {
-        Ok(Self { limit: pairs.number("limit")?, page: pairs.number("page")? })
-    }
-}
 
 /// A page of data pools.
 #[derive(Serialize, ToSchema)]
@@ -127,9 +108,9 @@ impl From<&PoolOverview> for PoolSlim {
 pub(crate) async fn data_pool_page(
     State(engine): State<Engine>,
     Auth(caller): Auth,
-    Query(Page { limit, page }): Query<Page>,
+    Query(page): Query<Page>,
 ) -> Reply<Json<PoolPage>> {
-    let (limit, page) = (limit.unwrap_or(LIMIT), page.unwrap_or(0));
+    let (limit, page) = (page.limit(), page.number());
     let (pools, total_count) = engine.data_pool_page(&caller, limit as usize, page as usize).await?;
     Ok(Json(PoolPage {
         content: pools.iter().map(PoolSlim::from).collect(),

@@ -6,8 +6,8 @@ use axum::http::request::Parts;
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::id::{
     ApplicationId, ConsentId, DataConnectionId, DataExportId, DataJobId, DataModelId, DataPoolId,
-    ExecutionId, ForeignKeyId, KeyId, ModelTableId, OauthSecretId, ParameterId, ProcessConfigurationId,
-    PushJobId, ScheduleId, SigningKeyId, TableExtractionId, TaskId, UserId,
+    ExecutionId, ForeignKeyId, GroupId, KeyId, ModelTableId, OauthSecretId, ParameterId,
+    ProcessConfigurationId, PushJobId, ScheduleId, SigningKeyId, TableExtractionId, TaskId, UserId,
 };
 use forebay_core::oauth::ClientId;
 
@@ -75,7 +75,7 @@ macro_rules! segments {
 
 segments! {
     ApplicationId ClientId ConsentId DataConnectionId DataExportId DataJobId DataModelId DataPoolId ExecutionId ForeignKeyId
-    KeyId ModelTableId OauthSecretId ParameterId ProcessConfigurationId PushJobId ScheduleId SigningKeyId TableExtractionId TaskId UserId
+    GroupId KeyId ModelTableId OauthSecretId ParameterId ProcessConfigurationId PushJobId ScheduleId SigningKeyId TableExtractionId TaskId UserId
 }
 
 fn next<'text, T: Segment>(texts: &mut impl Iterator<Item = &'text str>) -> Result<T> {

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use forebay_core::access::{Scope, Subject};
+use forebay_core::access::{Grantee, Scope};
+use forebay_core::name::Name;
 use forebay_engine::{Engine, HeldGrant};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,15 +20,15 @@ pub(crate) struct PermissionsExport {
     permissions: Vec<PermissionEntry>,
 }
 
-/// What one user or application may do in one data pool, or in all.
+/// What one user, group or application may do in one data pool, or in all, by a grant of its own.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PermissionEntry {
     subject_name: String,
-    /// USER or APPLICATION.
+    /// USER, GROUP or APPLICATION.
     subject_type: &'static str,
     subject_id: String,
-    /// Always empty: there are no groups.
+    /// The names of the groups that a user is in, whose entries count for the user too; empty for all others.
     groups: Vec<String>,
     role: RoleName,
     /// Always `event-collection`.
@@ -42,15 +43,16 @@ pub(crate) struct PermissionEntry {
 
 impl From<&HeldGrant> for PermissionEntry {
     fn from(held: &HeldGrant) -> Self {
-        let (subject_type, subject_id) = match held.grant.subject {
-            Subject::User(id) => ("USER", id.to_string()),
-            Subject::Application(id) => ("APPLICATION", id.to_string()),
+        let (subject_type, subject_id) = match held.grant.grantee {
+            Grantee::User(id) => ("USER", id.to_string()),
+            Grantee::Group(id) => ("GROUP", id.to_string()),
+            Grantee::Application(id) => ("APPLICATION", id.to_string()),
         };
         Self {
-            subject_name: held.subject_name.to_string(),
+            subject_name: held.grantee_name.to_string(),
             subject_type,
             subject_id,
-            groups: Vec::new(),
+            groups: held.groups.iter().map(Name::to_string).collect(),
             role: held.role.into(),
             service: "event-collection",
             object_name: held.pool_name.as_ref().map(ToString::to_string),

@@ -80,6 +80,11 @@ impl Problem {
         self.outline().status
     }
 
+    /// The kind of the error, as programs read it.
+    pub(crate) fn code(&self) -> &'static str {
+        self.outline().code
+    }
+
     /// What went wrong, and what to do about it.
     pub(crate) fn detail(&self) -> String {
         match self {

@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use forebay_core::error::{Error, Result};
 
 use super::problem::Problem;
+use super::whole::Whole;
 
 /// The query's parameters.
 pub(crate) struct Query<T>(pub(crate) T);
@@ -19,9 +20,10 @@ pub(crate) trait FromQuery: Sized {
 pub(crate) struct Pairs(Vec<(String, String)>);
 
 impl Pairs {
-    /// Every value of a parameter that may repeat.
+    /// Every value of a parameter that may repeat; an empty one is none.
     pub(crate) fn all<'pairs>(&'pairs self, name: &'pairs str) -> impl Iterator<Item = &'pairs str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        let values = self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str());
+        values.filter(|value| !value.is_empty())
     }
 
     /// A parameter that comes once; an empty one is as good as none.
@@ -45,12 +47,11 @@ impl Pairs {
     }
 
     /// A parameter that is a whole number.
-    pub(crate) fn number(&self, name: &str) -> Result<Option<u32>> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        match text.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(Error::invalid(name, format!("must be a whole number from 0 on, not `{text}`"))),
-        }
+    pub(crate) fn number<const LEAST: u32, const MOST: u32>(
+        &self,
+        name: &str,
+    ) -> Result<Option<Whole<LEAST, MOST>>> {
+        self.text(name)?.map(|text| Whole::parse(name, text)).transpose()
     }
 }
 
@@ -75,20 +76,21 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_may_repeat() {
-        let pairs = pairs("level=A&level=B&name=a%20b+c&empty=&n=7&yes=True&no=false");
+        let pairs = pairs("level=A&level=&level=B&name=a%20b+c&empty=&n=7&yes=True&no=false");
         assert_eq!((pairs.flag("yes").unwrap(), pairs.flag("no").unwrap()), (Some(true), Some(false)));
         assert!(pairs.flag("n").unwrap_err().to_string().starts_with("n: must be true or false"));
         assert_eq!(pairs.all("level").collect::<Vec<_>>(), ["A", "B"]);
         assert_eq!(pairs.text("name").unwrap(), Some("a b c"));
         assert_eq!(pairs.text("empty").unwrap(), None);
-        assert_eq!(pairs.number("n").unwrap(), Some(7));
+        assert_eq!(pairs.number::<0, 9>("n").unwrap().map(Whole::get), Some(7));
+        assert_eq!(pairs.number::<0, 9>("empty").unwrap(), None);
     }
 
     #[test]
     fn an_error_names_the_parameter() {
         let pairs = pairs("limit=ten&page=-1&mode=FULL&mode=DELTA");
         for name in ["limit", "page"] {
-            assert!(pairs.number(name).unwrap_err().to_string().starts_with(name));
+            assert!(pairs.number::<0, 9>(name).unwrap_err().to_string().starts_with(name));
         }
         assert!(pairs.text("mode").unwrap_err().to_string().starts_with("mode: comes more than once"));
     }

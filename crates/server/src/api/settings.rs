@@ -9,13 +9,17 @@ use forebay_core::settings::{ServiceSettings, Setting};
 use forebay_engine::{DiskState, Engine};
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{Number, PartialSchema, ToSchema};
 
 use super::auth::Auth;
 use super::body::Body;
 use super::problem::Reply;
 
 const TAG: &str = "Server";
+/// Takes a setting back.
+const DEFAULT: &str = "default";
 
 /// The settings, and the disk they are about.
 #[derive(Serialize, ToSchema)]
@@ -65,9 +69,24 @@ pub(crate) enum DiskStateName {
 }
 
 /// Values by the names of settings: a whole number, or `default`. Settings that are not named, or null, stay.
-#[derive(Deserialize, ToSchema)]
-#[schema(value_type = Object, example = json!({"logsKeptDays": 14, "logMessageBytes": "default"}))]
+#[derive(Deserialize)]
 pub(crate) struct SettingsRequest(BTreeMap<String, Option<Wish>>);
+
+impl PartialSchema for SettingsRequest {
+    fn schema() -> RefOr<Schema> {
+        let null = ObjectBuilder::new().schema_type(Type::Null);
+        let value = OneOfBuilder::new().item(Ref::from_schema_name(Wish::name())).item(null);
+        let meaning = "Values by the names of settings. Settings that are not named, or null, stay.";
+        let values = Some(Schema::OneOf(value.build()));
+        ObjectBuilder::new().additional_properties(values).description(Some(meaning)).build().into()
+    }
+}
+
+impl ToSchema for SettingsRequest {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Wish::name().into_owned(), Wish::schema()));
+    }
+}
 
 /// What a setting shall be.
 #[derive(Clone, Copy)]
@@ -75,6 +94,17 @@ pub(crate) enum Wish {
     Value(u64),
     Default,
 }
+
+impl PartialSchema for Wish {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(Number::UInt(0)));
+        let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([DEFAULT]));
+        let meaning = "A whole number, or `default`: what holds when nothing is set.";
+        OneOfBuilder::new().item(number).item(word).description(Some(meaning)).into()
+    }
+}
+
+impl ToSchema for Wish {}
 
 impl<'de> Deserialize<'de> for Wish {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -97,7 +127,7 @@ impl Visitor<'_> for WishVisitor {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Wish, E> {
         match text {
-            "default" => Ok(Wish::Default),
+            DEFAULT => Ok(Wish::Default),
             other => Err(E::invalid_value(Unexpected::Str(other), &self)),
         }
     }

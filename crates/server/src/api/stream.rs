@@ -6,7 +6,7 @@ use forebay_core::Timestamp;
 use forebay_core::error::{Error, Result};
 use forebay_core::id::{DataConnectionId, DataPoolId, PushJobId};
 use forebay_core::name::Identifier;
-use forebay_core::push::{FileFormat, PushKind, PushSettings, PushStatus, StreamUpload};
+use forebay_core::push::{PushKind, PushSettings, PushStatus, StreamUpload, TEXT_LIMIT};
 use forebay_engine::{Engine, SeenUpload};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -17,11 +17,15 @@ use super::path::Path;
 use super::problem::Reply;
 use super::push::FileUpload;
 use super::query_string::{FromQuery, Pairs, Query};
+use super::whole::Whole;
 use super::words::{self, DataPushStatus, DataPushUpsertStrategy};
 
 const TAG: &str = "Stream upload";
 /// The most characters of a name of the client's.
 const NAME_LIMIT: usize = 255;
+
+/// How many characters are kept of a text.
+type TextLength = Whole<1, TEXT_LIMIT>;
 
 /// Where the rows of a file go, and how.
 #[derive(IntoParams)]
@@ -36,7 +40,8 @@ pub(crate) struct ItemQuery {
     /// What the client calls itself.
     client_id: Option<String>,
     /// How many characters are kept of a text.
-    fallback_varchar_length: Option<u32>,
+    #[param(inline)]
+    fallback_varchar_length: Option<TextLength>,
     /// The columns that tell rows apart, with commas between; without them rows are added.
     #[param(value_type = Option<String>)]
     primary_keys: Vec<Identifier>,
@@ -174,21 +179,12 @@ pub(crate) async fn upload_item(
         order: query.duplicate_removal_order_column,
     };
     let settings = PushSettings {
-        target: query.target_name,
-        kind: PushKind::Delta,
-        format: FileFormat::Parquet,
         connection_id: query.connection_id,
-        target_schema: None,
         upsert_strategy: query.upsert_strategy.map(Into::into),
-        text_length: query.fallback_varchar_length,
-        post_execution_query: None,
-        allow_duplicate: None,
-        foreign_keys: None,
+        text_length: query.fallback_varchar_length.map(TextLength::get),
         keys: query.primary_keys,
-        table_schema: None,
-        mirrors: Vec::new(),
-        changed_at: None,
         deletion_column: query.deletion_column,
+        ..PushSettings::new(query.target_name, PushKind::Delta)
     };
     let mut taken = match engine.begin_upload(&caller, pool, settings, upload).await {
         Ok(taken) => taken,

@@ -156,9 +156,10 @@ pub(crate) async fn statement(
     }
 }
 
-/// Sets the SQL of a transformation. The body is the SQL itself, in UTF-8, whatever its content type.
+/// Sets the SQL of a transformation. The body is the SQL itself, in UTF-8, whatever its content type; none is the empty
+/// statement.
 #[utoipa::path(
-    put, path = "", tag = TAG, request_body(content = String, content_type = "text/plain"),
+    put, path = "", tag = TAG, request_body(content = Option<String>, content_type = "text/plain"),
     responses((status = 200, body = TransformationTransport))
 )]
 pub(crate) async fn set_statement(

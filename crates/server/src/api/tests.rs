@@ -1,6 +1,7 @@
 //! The document as a snapshot, and what every operation of it must say.
 
 mod router;
+mod wire_contract;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -9,7 +9,9 @@ use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::pool::connection_schema;
 use forebay_engine::Engine;
 use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::auth::Auth;
 use super::body::Body;
@@ -115,9 +117,18 @@ pub(crate) struct TypedConfigurationRequest {
 }
 
 /// A text, or a number or switch as text.
-#[derive(Clone, Debug, PartialEq, Eq, ToSchema)]
-#[schema(value_type = String)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Leaf(String);
+
+impl PartialSchema for Leaf {
+    fn schema() -> RefOr<Schema> {
+        let types = SchemaType::from_iter([Type::String, Type::Number, Type::Boolean]);
+        let meaning = "A text, or a number or switch, which is read as the text that it is written as.";
+        ObjectBuilder::new().schema_type(types).description(Some(meaning)).build().into()
+    }
+}
+
+impl ToSchema for Leaf {}
 
 impl<'de> Deserialize<'de> for Leaf {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

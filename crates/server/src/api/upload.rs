@@ -1,75 +1,80 @@
-//! A file in a form (`multipart/form-data`): the part named `file`, whatever its media type and file name say.
+//! A file in a form that is small enough to be held in memory.
 
-use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
-use forebay_core::error::{Error, Result};
-use futures::stream;
 
 use super::BODY_LIMIT;
-use super::body::bytes;
-use super::problem::Problem;
+use super::multipart::Multipart;
+use super::problem::{Problem, Reply};
 
-/// The name of the part.
-const PART: &str = "file";
-
-/// The bytes of the file. The whole form is held in memory, so it is as large as a body may be.
-pub(crate) struct Upload(pub(crate) Bytes);
+/// The bytes of the file, which is as large as a body may be.
+pub(crate) struct Upload(pub(crate) Vec<u8>);
 
 impl<S: Send + Sync> FromRequest<S> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let media_type = request.headers().get(header::CONTENT_TYPE);
-        let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let boundary = multer::parse_boundary(media_type).map_err(|_| {
-            Error::invalid("Content-Type", "must be multipart/form-data; send the file as its part `file`")
-        })?;
-        let body = Bytes::from(bytes(request, BODY_LIMIT).await?);
-        Ok(Self(file(body, boundary).await?))
+        let mut form = Multipart::of(request, BODY_LIMIT as u64)?;
+        match whole(&mut form).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(problem) => Err(form.refuse(problem).await),
+        }
     }
 }
 
-async fn file(body: Bytes, boundary: String) -> Result<Bytes> {
-    let unreadable = |error: multer::Error| Error::invalid("body", format!("is no form: {error}"));
-    let whole = stream::iter([Ok::<_, std::convert::Infallible>(body)]);
-    let mut parts = multer::Multipart::new(whole, boundary);
-    while let Some(part) = parts.next_field().await.map_err(unreadable)? {
-        if part.name() == Some(PART) {
-            return part.bytes().await.map_err(unreadable);
+impl Upload {
+    /// The file of a form whose first part, a text of this name, must pass a check before the file is read.
+    pub(crate) async fn behind(
+        request: Request,
+        name: &str,
+        check: impl FnOnce(Option<&str>) -> Reply<()> + Send,
+    ) -> Reply<Self> {
+        let mut form = Multipart::of(request, BODY_LIMIT as u64)?;
+        let read = async {
+            let first = form.first_text(name).await?;
+            check(first.as_deref())?;
+            whole(&mut form).await
+        };
+        match read.await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(problem) => Err(form.refuse(problem).await),
         }
     }
-    Err(Error::invalid(PART, "is missing; send the file as the part of this name"))
+}
+
+async fn whole(form: &mut Multipart) -> Reply<Vec<u8>> {
+    form.open_file().await?;
+    let mut bytes = Vec::new();
+    while let Some(more) = form.next_bytes().await? {
+        bytes.extend_from_slice(&more);
+    }
+    form.end().await?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use axum::http::header;
+
     use super::*;
 
-    async fn found(body: &'static str) -> Result<Bytes> {
-        file(Bytes::from_static(body.as_bytes()), "x".to_owned()).await
+    async fn found(body: String) -> Result<Vec<u8>, Problem> {
+        let request = Request::post("/").header(header::CONTENT_TYPE, "multipart/form-data; boundary=x");
+        Upload::from_request(request.body(Body::from(body)).unwrap(), &()).await.map(|upload| upload.0)
+    }
+
+    fn form(content: &str) -> String {
+        format!(
+            "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n\
+             --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../a.exe\"\r\n\
+             Content-Type: image/png\r\n\r\n{content}\r\n--x--\r\n"
+        )
     }
 
     #[tokio::test]
-    async fn the_part_is_found_by_its_name_alone() {
-        let body = "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n\
-                    --x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"../a.exe\"\r\n\
-                    Content-Type: image/png\r\n\r\nA,B\r\n1,2\r\n--x--\r\n";
-        assert_eq!(found(body).await.unwrap(), "A,B\r\n1,2");
-    }
-
-    #[tokio::test]
-    async fn what_is_no_form_or_has_no_file_is_said_so() {
-        for (body, part) in [
-            (
-                "--x\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--x--\r\n",
-                "file: is missing",
-            ),
-            ("--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nhalf of", "body: is no form"),
-            ("", "body: is no form"),
-        ] {
-            let error = found(body).await.unwrap_err().to_string();
-            assert!(error.starts_with(part), "{body:?}: {error}");
-        }
+    async fn the_file_is_found_by_the_name_of_its_part_alone() {
+        assert_eq!(found(form("A,B\r\n1,2")).await.unwrap(), b"A,B\r\n1,2");
+        let refused = found(form(&"a".repeat(BODY_LIMIT + 1))).await.unwrap_err();
+        assert!(matches!(refused, Problem::BodyTooLarge { limit: BODY_LIMIT }), "{refused:?}");
     }
 }

@@ -104,6 +104,18 @@ pub(crate) async fn create_sign_in_link(
     Ok((StatusCode::CREATED, Json(SignInLink { url: crate::ui::sign_in_url(&visit.base, &link) })))
 }
 
+/// Unties a user from their account of the issuer of OpenID Connect, and ends the sessions that it has begun. Whoever
+/// has the user's e-mail address there is tied to the user at the next sign-in.
+#[utoipa::path(delete, path = "", tag = TAG, responses((status = 204)))]
+pub(crate) async fn untie_user(
+    State(engine): State<Engine>,
+    Auth(caller): Auth,
+    Path(id): Path<UserId>,
+) -> Reply<StatusCode> {
+    engine.untie_user(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// A program with permissions of its own.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

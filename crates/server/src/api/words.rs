@@ -4,7 +4,7 @@
 use forebay_core::error::{Error, Result};
 use forebay_core::model::{calendar, load, name_mapping};
 use forebay_core::{
-    access, connection, execution, export, oauth, parameter, push, queue, schedule, warehouse,
+    access, check, connection, execution, export, oauth, parameter, push, queue, schedule, warehouse,
 };
 use serde::de::DeserializeOwned;
 use serde::de::value::{Error as WordError, StrDeserializer};
@@ -52,6 +52,10 @@ words! {
     /// Where an execution, a task or a step stands.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
     ExecutionStatus is execution::Status { Queued Running Success Fail Cancel Skipped }
+
+    /// How a step of a connection's test went.
+    #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+    CheckState is check::StepState { Ok Failed NotReached }
 
     /// How much an execution matters beside the others that wait in its pool.
     #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -11,7 +11,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::{backup, connection, execution, grant, job, key, oauth, pool, query, schedule, settings, user};
+use super::{
+    audit, backup, connection, execution, grant, group, job, key, oauth, pool, query, schedule, settings,
+    user,
+};
 
 /// What bad arguments and a missing environment end with, as clap does.
 const USAGE: u8 = 2;
@@ -43,7 +46,10 @@ pub(crate) enum ClientCommand {
     /// List, make and delete applications.
     #[command(subcommand)]
     Application(user::ApplicationCommand),
-    /// List and set what users and applications may do.
+    /// List, make and delete groups of users, and say who is in them. Administrators only.
+    #[command(subcommand)]
+    Group(group::Command),
+    /// List and set what users, groups and applications may do.
     #[command(subcommand)]
     Grant(grant::Command),
     /// List, make, change and delete OAuth clients. Administrators only.
@@ -61,6 +67,8 @@ pub(crate) enum ClientCommand {
     /// Show and set what is kept and how much of the disk stays free. Administrators only.
     #[command(subcommand)]
     Settings(settings::Command),
+    /// List who asked for what, when, and what came of it. Administrators only.
+    Audit(audit::Arguments),
     /// Answer one SQL query on a pool's tables, read only.
     Query(query::Arguments),
 }
@@ -88,12 +96,14 @@ impl ClientCommand {
             Self::Key(command) => command.run(&client, json).await,
             Self::User(command) => command.run(&client, json).await,
             Self::Application(command) => command.run(&client, json).await,
+            Self::Group(command) => command.run(&client, json).await,
             Self::Grant(command) => command.run(&client, json).await,
             Self::OauthClient(command) => command.run(&client, json).await,
             Self::Consent(command) => command.run(&client, json).await,
             Self::SigningKey(command) => command.run(&client, json).await,
             Self::Backup(command) => command.run(&client, json).await,
             Self::Settings(command) => command.run(&client, json).await,
+            Self::Audit(arguments) => arguments.run(&client, json).await,
             Self::Query(arguments) => arguments.run(&client, json).await,
         }
     }

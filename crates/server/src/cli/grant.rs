@@ -1,10 +1,10 @@
-//! `forebay grant`: what users and applications may do, in one pool or in all.
+//! `forebay grant`: what users, groups and applications may do, in one pool or in all.
 
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use forebay_core::access::Permission;
-use forebay_core::id::{ApplicationId, DataPoolId, UserId};
+use forebay_core::id::{ApplicationId, DataPoolId, GroupId, UserId};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -18,10 +18,13 @@ pub(crate) enum Command {
         pool: Option<DataPoolId>,
     },
     /// Replace what somebody may do; without a permission, take the grant away.
-    #[command(group(ArgGroup::new("whom").args(["user", "application"]).required(true)))]
+    #[command(group(ArgGroup::new("whom").args(["user", "application", "group"]).required(true)))]
     Set {
         #[command(flatten)]
         subject: Subject,
+        /// A group: all its members.
+        #[arg(long)]
+        group: Option<GroupId>,
         /// The pool; without one, every pool, now and later.
         #[arg(long)]
         pool: Option<DataPoolId>,
@@ -105,9 +108,13 @@ impl Command {
                     }
                 }
             }
-            Self::Set { subject, pool, permissions } => {
+            Self::Set { subject, group, pool, permissions } => {
+                let subject = match group {
+                    Some(group) => json!({"type": "GROUP", "id": group}),
+                    None => subject.to_json(),
+                };
                 let permissions: Vec<&str> = permissions.iter().map(|name| name.0.as_str()).collect();
-                let body = json!({"subject": subject.to_json(), "permissions": permissions});
+                let body = json!({"subject": subject, "permissions": permissions});
                 let grant = client.put(&path(pool), &body).await?;
                 if json { say_json(&grant)? } else { say(&line(&grant))? }
             }

@@ -27,6 +27,8 @@ pub(crate) enum UserCommand {
     },
     /// Print a link that signs a user in once, within a day, with a browser.
     Link { user: UserId },
+    /// Untie a user from their account of the issuer of OpenID Connect.
+    Untie { user: UserId },
     /// Delete a user with their keys and grants.
     Delete { user: UserId },
 }
@@ -44,6 +46,10 @@ impl UserCommand {
             Self::Link { user } => {
                 let link = client.post(&format!("{USERS}/{user}/sign-in-link"), &json!({})).await?;
                 if json { say_json(&link)? } else { say(&plain(&link["url"]))? }
+            }
+            Self::Untie { user } => {
+                client.delete(&format!("{USERS}/{user}/identities")).await?;
+                if json { say_json(&json!({"untied": user}))? } else { say("untied")? }
             }
             Self::Delete { user } => {
                 client.delete(&format!("{USERS}/{user}")).await?;

@@ -5,6 +5,8 @@
 //! key, a secret or a link, stands on the answer that made it and on no other page.
 
 mod applications;
+mod audit;
+mod groups;
 mod oauth_clients;
 mod server;
 mod service_permissions;
@@ -19,12 +21,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use forebay_core::error::{Error, Result};
-use forebay_core::name::Name;
 use forebay_engine::Engine;
-use serde::Deserialize;
 
+use super::form::TypedName;
 use super::page::{self, Frame, Shown};
 use super::session::SignedIn;
+use crate::audit::does;
+
+pub(super) use self::groups::place as group_place;
 
 /// Where the pages of administration begin.
 const PLACE: &str = "/administration";
@@ -34,25 +38,33 @@ pub(super) fn pages() -> Router<Engine> {
     let at = |rest: &str| format!("{PLACE}{rest}");
     Router::new()
         .route(PLACE, get(overview))
-        .route(&at("/users"), get(users::users).post(users::create_user))
-        .route(&at("/users/{userId}/sign-in-link"), post(users::create_sign_in_link))
-        .route(&at("/users/{userId}/delete"), get(users::delete_page).post(users::delete_user))
-        .route(&at("/applications"), get(applications::applications).post(applications::create_application))
-        .route(&at("/applications/{applicationId}/keys"), post(applications::create_key))
-        .route(&at("/applications/{applicationId}/keys/{keyId}/delete"), post(applications::delete_key))
-        .route(&at("/applications/{applicationId}/delete"), get(applications::delete_page).post(applications::delete_application))
-        .route(&at("/oauth-clients"), get(oauth_clients::oauth_clients).post(oauth_clients::create_oauth_client))
-        .route(&at("/oauth-clients/{clientId}"), get(oauth_clients::oauth_client).post(oauth_clients::update_oauth_client))
-        .route(&at("/oauth-clients/{clientId}/secrets"), post(oauth_clients::secrets::create_client_secret))
-        .route(&at("/oauth-clients/{clientId}/secrets/{secretId}/delete"), get(oauth_clients::secrets::delete_secret_page).post(oauth_clients::secrets::delete_client_secret))
-        .route(&at("/oauth-clients/{clientId}/end-tokens"), post(oauth_clients::end_tokens_of_client))
-        .route(&at("/oauth-clients/{clientId}/delete"), get(oauth_clients::delete_page).post(oauth_clients::delete_oauth_client))
-        .route(&at("/signing-keys"), post(signing_keys::rotate_signing_keys))
-        .route(&at("/signing-keys/{signingKeyId}/delete"), get(signing_keys::delete_page).post(signing_keys::delete_signing_key))
-        .route(&at("/permissions"), get(service_permissions::permissions).post(service_permissions::set_permissions))
+        .route(&at("/users"), does("create_user", get(users::users).post(users::create_user)))
+        .route(&at("/users/{userId}/sign-in-link"), does("create_sign_in_link", post(users::create_sign_in_link)))
+        .route(&at("/users/{userId}/untie"), does("untie_user", post(users::untie_user)))
+        .route(&at("/users/{userId}/delete"), does("delete_user", get(users::delete_page).post(users::delete_user)))
+        .route(&at("/groups"), does("create_group", get(groups::groups).post(groups::create_group)))
+        .route(&at("/groups/{groupId}"), does("rename_group", get(groups::group).post(groups::rename_group)))
+        .route(&at("/groups/{groupId}/members/{userId}/add"), does("add_group_member", post(groups::add_group_member)))
+        .route(&at("/groups/{groupId}/members/{userId}/remove"), does("remove_group_member", post(groups::remove_group_member)))
+        .route(&at("/groups/{groupId}/delete"), does("delete_group", get(groups::delete_page).post(groups::delete_group)))
+        .route(&at("/applications"), does("create_application", get(applications::applications).post(applications::create_application)))
+        .route(&at("/applications/{applicationId}/keys"), does("create_key", post(applications::create_key)))
+        .route(&at("/applications/{applicationId}/keys/{keyId}/delete"), does("delete_key", post(applications::delete_key)))
+        .route(&at("/applications/{applicationId}/delete"), does("delete_application", get(applications::delete_page).post(applications::delete_application)))
+        .route(&at("/oauth-clients"), does("create_oauth_client", get(oauth_clients::oauth_clients).post(oauth_clients::create_oauth_client)))
+        .route(&at("/oauth-clients/{clientId}"), does("update_oauth_client", get(oauth_clients::oauth_client).post(oauth_clients::update_oauth_client)))
+        .route(&at("/oauth-clients/{clientId}/secrets"), does("create_client_secret", post(oauth_clients::secrets::create_client_secret)))
+        .route(&at("/oauth-clients/{clientId}/secrets/{secretId}/delete"), does("delete_client_secret", get(oauth_clients::secrets::delete_secret_page).post(oauth_clients::secrets::delete_client_secret)))
+        .route(&at("/oauth-clients/{clientId}/end-tokens"), does("end_tokens_of_client", post(oauth_clients::end_tokens_of_client)))
+        .route(&at("/oauth-clients/{clientId}/delete"), does("delete_oauth_client", get(oauth_clients::delete_page).post(oauth_clients::delete_oauth_client)))
+        .route(&at("/signing-keys"), does("rotate_signing_keys", post(signing_keys::rotate_signing_keys)))
+        .route(&at("/signing-keys/{signingKeyId}/delete"), does("delete_signing_key", get(signing_keys::delete_page).post(signing_keys::delete_signing_key)))
+        .route(&at("/permissions"), does("set_service_grant", get(service_permissions::permissions).post(service_permissions::set_permissions)))
+        .route(&at("/audit"), get(audit::audit))
+        .route(&at("/audit/csv"), get(audit::audit_csv))
         .route(&at("/server"), get(server::server))
-        .route(&at("/server/settings"), post(server::change_setting))
-        .route(&at("/server/backups"), post(server::create_backup))
+        .route(&at("/server/settings"), does("change_settings", post(server::change_setting)))
+        .route(&at("/server/backups"), does("create_backup", post(server::create_backup)))
 }
 
 #[derive(Template)]
@@ -60,6 +72,7 @@ pub(super) fn pages() -> Router<Engine> {
 struct OverviewPage {
     frame: Frame,
     users: usize,
+    groups: usize,
     applications: usize,
     clients: usize,
     backups: usize,
@@ -75,6 +88,7 @@ async fn overview(State(engine): State<Engine>, signed_in: SignedIn) -> Shown {
     let page = OverviewPage {
         frame: Frame::of(&signed_in),
         users: engine.users(caller).await?.len(),
+        groups: engine.groups(caller).await?.len(),
         applications: applications.iter().filter(|one| !clients.contains(&one.id.to_string())).count(),
         clients: clients.len(),
         backups: engine.backups(caller).await?.len(),
@@ -158,22 +172,6 @@ impl DeletePage {
     }
 }
 
-/// What must be typed to delete something: its name.
-#[derive(Deserialize)]
-struct TypedName {
-    name: Option<String>,
-}
-
-impl TypedName {
-    /// `kind` is what has the name.
-    fn is(&self, name: &Name, kind: &str) -> Result<()> {
-        match self.name.as_deref().map(str::trim) == Some(name.as_str()) {
-            true => Ok(()),
-            false => Err(Error::invalid("name", format!("is not that of this {kind}"))),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,15 +189,5 @@ mod tests {
         check(Error::conflict("there is one"), "create", "there is one", 409);
         assert!(Faults::of(Error::Unauthenticated, "create", &[]).is_err());
         assert!(!Faults::default().is_at("name"));
-    }
-
-    #[test]
-    fn what_is_deleted_is_typed_as_it_is_called() {
-        let typed = |text: &str| TypedName { name: Some(text.to_owned()) };
-        let name = Name::parse("name", "Ada").unwrap();
-        typed(" Ada ").is(&name, "user").unwrap();
-        for wrong in [typed("ada"), typed(""), TypedName { name: None }] {
-            assert_eq!(wrong.is(&name, "user").unwrap_err().to_string(), "name: is not that of this user");
-        }
     }
 }

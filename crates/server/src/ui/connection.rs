@@ -1,5 +1,9 @@
 //! Data connections: made, changed, tested, and what the system behind one offers.
 
+mod steps;
+mod tables;
+mod uses;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -11,14 +15,17 @@ use forebay_engine::{Engine, NewConnection};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+pub(super) use self::tables::tables;
+
+use self::steps::StepRow;
+use self::uses::Uses;
 use super::form::{Filled, Nothing};
 use super::page::{self, At, Failed, Frame, Shown};
 use super::session::SignedIn;
+use super::words::number;
 use crate::api::Problem;
 use crate::api::connections::{ConnectionRequest, Unsaid};
 
-/// The tables that are shown of a system.
-const TABLES: usize = 200;
 /// The systems, with the words of the API and of people.
 const KINDS: [(&str, &str); 4] = [
     ("POSTGRESQL", "PostgreSQL"),
@@ -38,11 +45,13 @@ struct ConnectionPage {
     kinds: [(&'static str, &'static str); 4],
     ssl_modes: [&'static str; 3],
     fields: ConnectionForm,
-    /// What a test or a look at the tables said.
+    /// What a test said, and how far it came.
     told: Option<String>,
-    tables: Vec<(String, String)>,
-    /// How many there are beside those that are shown.
-    hidden: usize,
+    steps: Vec<StepRow>,
+    /// Why the test came no further.
+    failure: Option<String>,
+    /// Of one that is there.
+    uses: Option<Uses>,
     base: String,
     fault: Option<String>,
 }
@@ -182,7 +191,7 @@ pub(super) async fn update(
     }
 }
 
-/// Connects, and shows what the system offers.
+/// Connects, and shows step by step how far that came.
 pub(super) async fn test(
     State(engine): State<Engine>,
     signed_in: SignedIn,
@@ -192,26 +201,11 @@ pub(super) async fn test(
     let caller = &signed_in.caller;
     let connection = engine.data_connection(caller, pool, id).await?;
     let mut view = View::of(&connection);
-    let looked = async {
-        engine.check_data_connection(caller, pool, id).await?;
-        engine.source_tables(caller, pool, id).await
-    };
-    match looked.await {
-        Ok(tables) => {
-            view.told = Some(format!("It works: {} tables are offered.", tables.len()));
-            view.hidden = tables.len().saturating_sub(TABLES);
-            let columns = |table: &forebay_core::source::SourceTable| {
-                table
-                    .columns
-                    .iter()
-                    .map(|column| format!("{} {}", column.name, column.type_name))
-                    .collect::<Vec<_>>()
-            };
-            view.tables = tables
-                .iter()
-                .take(TABLES)
-                .map(|table| (table.table.to_string(), columns(table).join(", ")))
-                .collect();
+    match engine.test_data_connection(caller, pool, id).await {
+        Ok((check, tables)) => {
+            view.steps = steps::rows(&check);
+            view.told = check.is_passed().then(|| works(tables.len()));
+            view.failure = check.failure;
         }
         Err(fault) => view.fault = Some(fault.into()),
     }
@@ -234,6 +228,16 @@ pub(super) async fn delete(
     }
 }
 
+fn works(tables: usize) -> String {
+    match tables {
+        0 => {
+            "It works, and no table is offered: let the user read those that are to be extracted.".to_owned()
+        }
+        1 => "It works: one table is offered.".to_owned(),
+        _ => format!("It works: {} tables are offered.", number(tables as u64)),
+    }
+}
+
 const fn ssl_mode_name(mode: SslMode) -> &'static str {
     match mode {
         SslMode::Disable => SSL_MODES[0],
@@ -252,8 +256,8 @@ struct View {
     id: Option<DataConnectionId>,
     fields: ConnectionForm,
     told: Option<String>,
-    tables: Vec<(String, String)>,
-    hidden: usize,
+    steps: Vec<StepRow>,
+    failure: Option<String>,
     fault: Option<Problem>,
 }
 
@@ -273,8 +277,15 @@ impl View {
         signed_in: &SignedIn,
         pool: DataPoolId,
     ) -> Result<Response, Failed> {
-        let Self { id, fields, told, tables, hidden, fault } = self;
+        let Self { id, fields, told, steps, failure, fault } = self;
         let status = page::status_for(fault.as_ref());
+        let uses = match id {
+            Some(id) => {
+                let uses = engine.data_connection_uses(&signed_in.caller, pool, id).await?;
+                Some(Uses::new(pool, &uses))
+            }
+            None => None,
+        };
         let page = ConnectionPage {
             frame: Frame::of(signed_in),
             pool: engine.data_pool(&signed_in.caller, pool).await?,
@@ -283,8 +294,9 @@ impl View {
             ssl_modes: SSL_MODES,
             fields,
             told,
-            tables,
-            hidden,
+            steps,
+            failure,
+            uses,
             base: signed_in.browser.visit.base.clone(),
             fault: fault.as_ref().map(Problem::detail),
         };

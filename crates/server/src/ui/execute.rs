@@ -1,21 +1,25 @@
 //! What of a job is to be executed: its tasks and tables, each with what will happen to it.
 
-use std::collections::{BTreeSet, HashMap};
+mod ticks;
+
+use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use forebay_core::access::Permission;
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{ExtractionMode, Priority};
 use forebay_core::extraction::TableExtraction;
 use forebay_core::id::{DataJobId, DataPoolId, ModelTableId, TaskId};
 use forebay_core::job::{Activation, TableChoice, Task, TaskKind};
 use forebay_core::pool::DataPool;
-use forebay_engine::{Engine, LastLoad, Selection, StartExecution, TaskSelection};
+use forebay_engine::{Engine, LastLoad, Selection, StartExecution};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::extraction::{Reading, key_in_words};
+use self::ticks::{Ticks, selection, table_field, task_field};
+use super::extraction::{self, Reading, key_in_words};
 use super::form::Filled;
 use super::page::{self, At, Failed, Frame, Shown};
 use super::session::SignedIn;
@@ -27,12 +31,15 @@ use crate::api::Problem;
 struct ExecutePage {
     frame: Frame,
     pool: DataPool,
+    may_edit: bool,
     job_id: DataJobId,
     job_name: String,
     /// `None` for whoever may start the job and not see what it does.
     tasks: Option<Vec<TaskChoice>>,
-    /// The extractions, as the API would be told them.
+    /// The tasks of each kind, as the API would be told them.
     extractions: String,
+    transformations: String,
+    loads: String,
     base: String,
     fault: Option<String>,
 }
@@ -60,6 +67,8 @@ struct Extracted {
     /// What a DELTA goes on from, as far as it was told.
     checkpoint: String,
     last: Option<Last>,
+    /// Where the source says what it would be asked for.
+    statements: String,
 }
 
 /// The last load of a table.
@@ -75,24 +84,6 @@ struct Loaded {
     field: String,
     name: String,
     is_ticked: bool,
-}
-
-/// What is ticked: `task:` and the id, `table:` with the ids of the task and of the table.
-struct Ticks<'a>(Option<&'a HashMap<String, String>>);
-
-impl Ticks<'_> {
-    /// Everything is, as long as nothing was sent.
-    fn has(&self, field: &str) -> bool {
-        self.0.is_none_or(|ticked| ticked.contains_key(field))
-    }
-}
-
-fn task_field(task: TaskId) -> String {
-    format!("task:{task}")
-}
-
-fn table_field(task: TaskId, table: impl std::fmt::Display) -> String {
-    format!("table:{task}:{table}")
 }
 
 #[derive(Deserialize)]
@@ -169,48 +160,6 @@ async fn usual_tables(engine: &Engine, signed_in: &SignedIn, task: &Task) -> Res
     Ok(model.tables.iter().map(|table| table.id).filter(is_usual).collect())
 }
 
-/// What is ticked of a job's tasks. A task of which no table is ticked is left out, and a load of which just the
-/// usual tables are ticked is the usual one.
-fn selection(
-    tasks: &[Task],
-    usual: &HashMap<TaskId, Vec<ModelTableId>>,
-    ticks: &Ticks<'_>,
-) -> Result<Selection> {
-    let (mut transformations, mut extractions, mut loads) = (Vec::new(), Vec::new(), Vec::new());
-    for task in tasks.iter().filter(|task| ticks.has(&task_field(task.id))) {
-        match &task.kind {
-            TaskKind::Transformation(_) => transformations.push(task.id),
-            TaskKind::Extraction(tables) => {
-                let enabled = tables.iter().filter(|table| table.activation == Activation::Enabled);
-                let ticked = enabled.filter(|table| ticks.has(&table_field(task.id, table.id)));
-                let ticked: Vec<_> = ticked.map(|table| table.id).collect();
-                if !ticked.is_empty() {
-                    extractions.push(TaskSelection { task: task.id, only: Some(ticked) });
-                }
-            }
-            TaskKind::DataModelLoad(_) => {
-                let begin = table_field(task.id, "");
-                let ticked =
-                    ticks.0.into_iter().flatten().filter_map(|(field, _)| field.strip_prefix(&begin));
-                let ticked = ticked.map(str::parse).collect::<Result<BTreeSet<ModelTableId>>>()?;
-                let usual: BTreeSet<_> = usual.get(&task.id).into_iter().flatten().copied().collect();
-                if !ticked.is_empty() {
-                    let only = (ticked != usual).then(|| ticked.into_iter().collect());
-                    loads.push(TaskSelection { task: task.id, only });
-                }
-            }
-        }
-    }
-    if transformations.is_empty() && extractions.is_empty() && loads.is_empty() {
-        return Err(Error::invalid("tasks", "tick what is to be executed"));
-    }
-    Ok(Selection {
-        transformations: Some(transformations),
-        extractions: Some(extractions),
-        loads: Some(loads),
-    })
-}
-
 async fn shown(
     engine: &Engine,
     signed_in: &SignedIn,
@@ -232,12 +181,16 @@ async fn shown(
         Err(Error::Forbidden(_)) => None,
         Err(error) => return Err(error.into()),
     };
+    let shown = tasks.as_deref().unwrap_or_default();
     let page = ExecutePage {
         frame: Frame::of(signed_in),
         pool: engine.data_pool(caller, pool).await?,
+        may_edit: engine.held_permissions(caller, pool).await?.contains(&Permission::Edit),
         job_id: job.id,
         job_name: job.name.to_string(),
-        extractions: extractions(tasks.as_deref().unwrap_or_default()),
+        extractions: named(shown, "Extraction", |id| json!({"extractionId": id})),
+        transformations: named(shown, "Transformation", |id| json!(id)),
+        loads: named(shown, "Data model load", |id| json!({"dataModelExecutionId": id})),
         tasks,
         base: signed_in.browser.visit.base.clone(),
         fault: fault.as_ref().map(Problem::detail),
@@ -245,10 +198,10 @@ async fn shown(
     Ok(page::shown(&page, page::status_for(fault.as_ref()), &signed_in.browser))
 }
 
-fn extractions(tasks: &[TaskChoice]) -> String {
-    let extractions = tasks.iter().filter(|task| task.kind == "Extraction");
-    let extractions: Vec<_> = extractions.map(|task| json!({"extractionId": task.id})).collect();
-    json!(extractions).to_string()
+/// The tasks of a kind that are switched on, as the API is told them.
+fn named(tasks: &[TaskChoice], kind: &str, told: impl Fn(TaskId) -> Value) -> String {
+    let of_kind = tasks.iter().filter(|task| task.kind == kind && task.is_enabled);
+    Value::from_iter(of_kind.map(|task| told(task.id))).to_string()
 }
 
 impl TaskChoice {
@@ -307,6 +260,7 @@ impl Extracted {
             is_enabled: table.activation == Activation::Enabled,
             key: key_in_words(table),
             reading: Reading::of(table),
+            statements: format!("{}&sql=on#asked", extraction::place(task, table.id)),
             checkpoint: last.and_then(|load| load.receipt.checkpoint_after.clone()).unwrap_or_default(),
             last: last.map(|load| Last {
                 place: format!("{}/{}/executions/{}", super::HOME, task.pool_id, load.execution),
@@ -316,70 +270,5 @@ impl Extracted {
                 after: number(load.receipt.rows_after),
             }),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use forebay_core::Timestamp;
-    use forebay_core::extraction::{ColumnChoice, SourceTableName};
-    use forebay_core::id::{TableExtractionId, TaskTemplateId};
-    use forebay_core::name::{Identifier, Name};
-    use forebay_core::retry::RetryPolicy;
-
-    use super::*;
-
-    fn table(activation: Activation) -> TableExtraction {
-        TableExtraction {
-            id: TableExtractionId::random(),
-            table: SourceTableName { schema: None, name: Identifier::parse("name", "t").unwrap() },
-            target: None,
-            columns: ColumnChoice::All,
-            manual_key: Vec::new(),
-            pseudonymised: Vec::new(),
-            filter: None,
-            delta_filter: None,
-            creation_date: None,
-            change_date: None,
-            max_string_length: None,
-            activation,
-        }
-    }
-
-    fn task(kind: TaskKind) -> Task {
-        Task {
-            id: TaskId::random(),
-            template_id: TaskTemplateId::random(),
-            pool_id: DataPoolId::random(),
-            job_id: DataJobId::random(),
-            name: Name::parse("name", "Task").unwrap(),
-            description: None,
-            activation: Activation::Enabled,
-            position: 0,
-            kind,
-            retry: RetryPolicy::default(),
-            created_at: Timestamp::from_millis(0),
-        }
-    }
-
-    #[test]
-    fn what_is_ticked_is_selected_and_nothing_else() {
-        let tables =
-            vec![table(Activation::Enabled), table(Activation::Enabled), table(Activation::Disabled)];
-        let tasks = [task(TaskKind::Extraction(tables.clone())), task(TaskKind::Transformation(None))];
-        let selected = |fields: &[String]| {
-            let ticked = fields.iter().map(|field| (field.clone(), "on".to_owned())).collect();
-            selection(&tasks, &HashMap::new(), &Ticks(Some(&ticked)))
-        };
-        let whole = task_field(tasks[0].id);
-        let of = |table: &TableExtraction| table_field(tasks[0].id, table.id);
-        let found = selected(&[whole.clone(), of(&tables[1]), of(&tables[2])]).unwrap();
-        assert!(found.transformations.unwrap().is_empty() && found.loads.unwrap().is_empty());
-        let extractions = found.extractions.unwrap();
-        assert_eq!(extractions[0].only, Some(vec![tables[1].id]));
-        let found = selected(&[task_field(tasks[1].id), of(&tables[0])]).unwrap();
-        assert_eq!(found.transformations, Some(vec![tasks[1].id]));
-        assert!(found.extractions.unwrap().is_empty());
-        assert!(selected(&[whole]).is_err() && selected(&[]).is_err());
     }
 }

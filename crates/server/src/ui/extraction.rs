@@ -3,6 +3,7 @@
 
 mod form;
 mod reading;
+mod statements;
 
 use std::collections::HashMap;
 
@@ -18,14 +19,16 @@ use forebay_core::source::SourceTable;
 use forebay_engine::Engine;
 use serde::Deserialize;
 
-pub(super) use self::reading::{Reading, key_in_words};
+pub(super) use self::reading::{Reading, key_in_words, value_in_words};
 
 use self::form::Fields;
 use self::reading::{Used, used};
+use self::statements::{Statement, statements};
 use super::form::{Filled, Nothing};
 use super::job;
 use super::page::{self, At, Failed, Frame, Shown};
 use super::session::SignedIn;
+use super::words::listed;
 use crate::api::Problem;
 
 #[derive(Template)]
@@ -49,6 +52,8 @@ struct ExtractionPage {
     note: Option<String>,
     reading: Reading,
     parameters: Vec<Used>,
+    /// What the source would be asked for now, once that was asked.
+    statements: Vec<Statement>,
     base: String,
     fault: Option<String>,
     wrong: Wrong,
@@ -91,6 +96,8 @@ pub(super) struct Asked {
     job_id: String,
     task_id: String,
     table_id: String,
+    /// Whether the source is to say what it would be asked for.
+    sql: Option<String>,
 }
 
 impl Asked {
@@ -122,7 +129,16 @@ pub(super) async fn table_page(
 ) -> Shown {
     let found = asked.found(&engine, &signed_in, pool).await?;
     let fields = Fields::of(&found.2);
-    shown(&engine, &signed_in, found, fields, None).await
+    let (mut said, mut fault) = (Vec::new(), None);
+    if asked.sql.is_some() {
+        let (job, task, table) = &found;
+        let task = task.id.to_string();
+        match engine.explain_table_extraction(&signed_in.caller, pool, job.id, &task, table.id).await {
+            Ok(explanation) => said = statements(explanation),
+            Err(error) => fault = Some(error.into()),
+        }
+    }
+    shown(&engine, &signed_in, found, fields, (said, fault)).await
 }
 
 pub(super) async fn set_table(
@@ -142,7 +158,7 @@ pub(super) async fn set_table(
     match saved.await {
         Ok(task) => Ok(Redirect::to(&place(&task, found.2.id)).into_response()),
         Err(fault @ (Error::Invalid { .. } | Error::Conflict { .. })) => {
-            shown(&engine, &signed_in, found, fields, Some(fault.into())).await
+            shown(&engine, &signed_in, found, fields, (Vec::new(), Some(fault.into()))).await
         }
         Err(fault) => Err(fault.into()),
     }
@@ -161,7 +177,7 @@ pub(super) async fn remove_table(
     Ok(Redirect::to(&job::place(pool, job)).into_response())
 }
 
-fn place(task: &Task, table: TableExtractionId) -> String {
+pub(super) fn place(task: &Task, table: TableExtractionId) -> String {
     format!(
         "{}/{}/data-configuration/data-jobs/table-extraction?jobId={}&taskId={}&tableId={table}",
         super::HOME,
@@ -176,7 +192,7 @@ async fn shown(
     signed_in: &SignedIn,
     (job, task, table): (DataJob, Task, TableExtraction),
     fields: Fields,
-    fault: Option<Problem>,
+    (statements, fault): (Vec<Statement>, Option<Problem>),
 ) -> std::result::Result<Response, Failed> {
     let (caller, pool) = (&signed_in.caller, job.pool_id);
     let held = engine.held_permissions(caller, pool).await?;
@@ -204,10 +220,11 @@ async fn shown(
         table: table.table.to_string(),
         may_edit,
         columns: column_rows(&fields, source.as_ref()),
-        source_key: source.as_ref().map(|found| reading::listed(&found.key)).unwrap_or_default(),
+        source_key: source.as_ref().map(|found| listed(&found.key)).unwrap_or_default(),
         note,
         reading: Reading::of(&table),
         parameters: used(&table, &parameters),
+        statements,
         fields,
         base: signed_in.browser.visit.base.clone(),
         wrong: Wrong::of(fault.as_ref()),

@@ -7,10 +7,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use forebay_core::access::Permission;
 use forebay_core::error::Error;
 use forebay_core::execution::{Execution, ExtractionMode, Priority};
-use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TableExtractionId, TaskId};
-use forebay_core::job::{Activation, Task, TaskKind};
+use forebay_core::id::{
+    DataJobId, DataModelId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId, TaskId,
+};
+use forebay_core::job::{Activation, ModelLoad, TableChoice, Task, TaskKind};
 use forebay_core::pool::DataPool;
-use forebay_engine::{Engine, Selection, StartExecution};
+use forebay_engine::{Engine, SeenModel, Selection, StartExecution};
 use serde::Deserialize;
 
 use super::form::Filled;
@@ -50,10 +52,39 @@ struct TaskRow {
     tables: Vec<(TableExtractionId, String, String)>,
     /// The SQL of a transformation.
     statement: Option<String>,
+    load: Option<LoadedModel>,
+}
+
+/// What a task loads.
+struct LoadedModel {
+    id: DataModelId,
+    name: String,
+    /// Which of its tables, in words.
+    tables: String,
+}
+
+impl LoadedModel {
+    fn of(load: &ModelLoad, models: &[SeenModel]) -> Self {
+        let found = models.iter().map(|seen| &seen.model).find(|model| model.id == load.data_model_id);
+        let name = |id: &ModelTableId| match found.and_then(|model| model.table(*id)) {
+            Some(table) => table.alias_or_name().to_string(),
+            None => format!("{id}, which is not in the model any more"),
+        };
+        Self {
+            id: load.data_model_id,
+            name: found.map_or_else(|| load.data_model_id.to_string(), |model| model.name.to_string()),
+            tables: match &load.tables {
+                TableChoice::All => "all tables".to_owned(),
+                TableChoice::Only(tables) if tables.is_empty() => "none of its tables".to_owned(),
+                TableChoice::Only(tables) => tables.iter().map(name).collect::<Vec<_>>().join(", "),
+            },
+        }
+    }
 }
 
 impl TaskRow {
-    fn of(task: &Task) -> Self {
+    fn of(task: &Task, models: &[SeenModel]) -> Self {
+        let mut load = None;
         let (kind, tables, statement) = match &task.kind {
             TaskKind::Extraction(tables) => {
                 let table = |table: &forebay_core::extraction::TableExtraction| {
@@ -73,10 +104,13 @@ impl TaskRow {
                 ("Extraction", tables.iter().map(table).collect(), None)
             }
             TaskKind::Transformation(statement) => ("Transformation", Vec::new(), statement.clone()),
-            TaskKind::DataModelLoad(_) => ("Data model load", Vec::new(), None),
+            TaskKind::DataModelLoad(loaded) => {
+                load = Some(LoadedModel::of(loaded, models));
+                ("Data model load", Vec::new(), None)
+            }
         };
         let is_enabled = task.activation == Activation::Enabled;
-        Self { id: task.id, name: task.name.to_string(), kind, is_enabled, tables, statement }
+        Self { id: task.id, name: task.name.to_string(), kind, is_enabled, tables, statement, load }
     }
 }
 
@@ -173,7 +207,11 @@ async fn shown(
     let found = engine.data_pool(caller, pool).await?;
     let (job, _) = engine.data_job(caller, pool, job).await?;
     let tasks = match engine.tasks(caller, pool, job.id).await {
-        Ok(tasks) => Some(tasks.iter().map(TaskRow::of).collect()),
+        Ok(tasks) => {
+            let loads = tasks.iter().any(|task| matches!(task.kind, TaskKind::DataModelLoad(_)));
+            let models = if loads { engine.data_models(caller, pool).await? } else { Vec::new() };
+            Some(tasks.iter().map(|task| TaskRow::of(task, &models)).collect())
+        }
         Err(Error::Forbidden(_)) => None,
         Err(error) => return Err(error.into()),
     };

@@ -1,8 +1,12 @@
-//! Data models: which a pool has, and what one consists of. Its tables, foreign keys, processes and loads are in the
-//! modules below, and so is the picture of it.
+//! One data model: what it consists of. Its tables, foreign keys, processes, calendar, name mappings and loads are in
+//! the modules below, and so are the picture of it and the list of a pool's models.
 
+mod calendar;
+mod deletion;
 mod keys;
+mod list;
 mod loads;
+mod names;
 mod picture;
 mod process;
 mod tables;
@@ -13,50 +17,31 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use forebay_core::access::Permission;
-use forebay_core::error::{Error, Result};
+use forebay_core::error::Result;
 use forebay_core::id::{DataModelId, DataPoolId, ExecutionId, ForeignKeyId, ModelTableId};
 use forebay_core::model::{DataModel, ForeignKey};
 use forebay_core::name::{Identifier, Name};
 use forebay_core::pool::DataPool;
-use forebay_engine::{Engine, ModelSettings, NewDataModel};
+use forebay_engine::{Engine, ModelSettings};
 use serde::Deserialize;
 
+pub(super) use self::calendar::{calendar_page, set_calendar};
+pub(super) use self::deletion::{delete, delete_page};
 pub(super) use self::keys::{create_key, delete_key, key_page};
-pub(super) use self::loads::load;
+pub(super) use self::list::{create, models};
+pub(super) use self::loads::{badge as load_badge, chosen_tables, load};
+pub(super) use self::names::{add_names, delete_names, names_page};
 pub(super) use self::process::{delete_process, process_page, set_process};
 pub(super) use self::tables::{add_tables, remove_table, set_table, table_page, tables_page};
 
-use self::loads::{Load, badge};
+use self::loads::Load;
 use self::picture::Picture;
 use self::process::ProcessRow;
 use super::form::Filled;
 use super::page::{self, At, Failed, Frame, Shown};
 use super::session::SignedIn;
-use super::words::{Badge, moment};
+use super::words::listed;
 use crate::api::Problem;
-
-#[derive(Template)]
-#[template(path = "ui/models.html")]
-struct ModelsPage {
-    frame: Frame,
-    pool: DataPool,
-    may_edit: bool,
-    models: Vec<ModelRow>,
-    /// The name of a new one, as it was typed.
-    name: String,
-    base: String,
-    fault: Option<String>,
-}
-
-struct ModelRow {
-    id: DataModelId,
-    name: String,
-    tables: usize,
-    keys: usize,
-    /// How the last load stands, and when it began.
-    last: Option<(Badge, String)>,
-}
 
 #[derive(Template)]
 #[template(path = "ui/model.html")]
@@ -73,21 +58,12 @@ struct ModelPage {
     picture: Option<Picture>,
     keys: Vec<KeyRow>,
     processes: Vec<ProcessRow>,
+    /// Which calendar counts.
+    calendar: String,
     /// The load that is live.
     live: Option<ExecutionId>,
     /// The newest first.
     loads: Vec<Load>,
-    base: String,
-    fault: Option<String>,
-}
-
-#[derive(Template)]
-#[template(path = "ui/delete-model.html")]
-struct DeletePage {
-    frame: Frame,
-    pool: DataPool,
-    id: DataModelId,
-    name: String,
     base: String,
     fault: Option<String>,
 }
@@ -108,72 +84,11 @@ struct KeyRow {
     columns: String,
 }
 
-/// A model's name, as it is typed: a new one, or the one there is to confirm with.
+/// A model's name, as it is typed.
 #[derive(Deserialize)]
 pub(super) struct NameForm {
     #[serde(default)]
     name: String,
-}
-
-pub(super) async fn models(
-    State(engine): State<Engine>,
-    signed_in: SignedIn,
-    At(pool): At<DataPoolId>,
-) -> Shown {
-    list_shown(&engine, &signed_in, pool, String::new(), None).await
-}
-
-pub(super) async fn create(
-    State(engine): State<Engine>,
-    signed_in: SignedIn,
-    At(pool): At<DataPoolId>,
-    Filled(form): Filled<NameForm>,
-) -> Shown {
-    let made = async {
-        let new = NewDataModel::of(Name::parse("name", &form.name)?, Vec::new(), Vec::new());
-        engine.create_data_model(&signed_in.caller, pool, new).await
-    };
-    match made.await {
-        Ok(made) => Ok(Redirect::to(&place(pool, made.model.id)).into_response()),
-        Err(fault) => list_shown(&engine, &signed_in, pool, form.name, Some(fault.into())).await,
-    }
-}
-
-async fn list_shown(
-    engine: &Engine,
-    signed_in: &SignedIn,
-    pool: DataPoolId,
-    name: String,
-    fault: Option<Problem>,
-) -> Result<Response, Failed> {
-    let caller = &signed_in.caller;
-    let mut models = Vec::new();
-    for seen in engine.data_models(caller, pool).await? {
-        let model = seen.model;
-        let last = match engine.last_model_load(caller, pool, model.id).await {
-            Ok(last) => last,
-            // Deleted since the list was read.
-            Err(Error::NotFound { .. }) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        models.push(ModelRow {
-            id: model.id,
-            name: model.name.to_string(),
-            tables: model.tables.len(),
-            keys: model.foreign_keys.len(),
-            last: last.map(|load| (badge(load.status), moment(load.started_at))),
-        });
-    }
-    let page = ModelsPage {
-        frame: Frame::of(signed_in),
-        pool: engine.data_pool(caller, pool).await?,
-        may_edit: engine.held_permissions(caller, pool).await?.contains(&Permission::Edit),
-        models,
-        name,
-        base: signed_in.browser.visit.base.clone(),
-        fault: fault.as_ref().map(Problem::detail),
-    };
-    Ok(page::shown(&page, page::status_for(fault.as_ref()), &signed_in.browser))
 }
 
 pub(super) async fn model(
@@ -200,50 +115,6 @@ pub(super) async fn rename(
     }
 }
 
-pub(super) async fn delete_page(
-    State(engine): State<Engine>,
-    signed_in: SignedIn,
-    At((pool, model)): At<(DataPoolId, DataModelId)>,
-) -> Shown {
-    delete_shown(&engine, &signed_in, (pool, model), None).await
-}
-
-pub(super) async fn delete(
-    State(engine): State<Engine>,
-    signed_in: SignedIn,
-    At((pool, model)): At<(DataPoolId, DataModelId)>,
-    Filled(form): Filled<NameForm>,
-) -> Shown {
-    let found = engine.data_model(&signed_in.caller, pool, model).await?;
-    let deleted = if form.name.trim() == found.model.name.as_str() {
-        engine.delete_data_model(&signed_in.caller, pool, model).await
-    } else {
-        Err(Error::invalid("name", "is not that of this data model"))
-    };
-    match deleted {
-        Ok(()) => Ok(Redirect::to(&list_place(pool)).into_response()),
-        Err(fault) => delete_shown(&engine, &signed_in, (pool, model), Some(fault.into())).await,
-    }
-}
-
-async fn delete_shown(
-    engine: &Engine,
-    signed_in: &SignedIn,
-    (pool, model): (DataPoolId, DataModelId),
-    fault: Option<Problem>,
-) -> Result<Response, Failed> {
-    let found = engine.data_model(&signed_in.caller, pool, model).await?;
-    let page = DeletePage {
-        frame: Frame::of(signed_in),
-        pool: engine.data_pool(&signed_in.caller, pool).await?,
-        id: model,
-        name: found.model.name.to_string(),
-        base: signed_in.browser.visit.base.clone(),
-        fault: fault.as_ref().map(Problem::detail),
-    };
-    Ok(page::shown(&page, page::status_for(fault.as_ref()), &signed_in.browser))
-}
-
 /// The page of a model, with what was wrong with one of its forms.
 async fn shown(
     engine: &Engine,
@@ -268,6 +139,7 @@ async fn shown(
         picture: Picture::of(&model),
         keys: model.foreign_keys.iter().map(|key| KeyRow::of(key, &model)).collect(),
         processes: model.processes.iter().map(|process| ProcessRow::of(process, &model)).collect(),
+        calendar: calendar::in_words(&model.calendar),
         live: history.loads.first().filter(|load| load.status.is_live()).map(|load| load.execution_id),
         loads: loads::told(engine, caller, &history).await?,
         base: signed_in.browser.visit.base.clone(),
@@ -314,10 +186,6 @@ fn name_of(model: &DataModel, table: ModelTableId) -> String {
     model.table(table).map_or_else(|| table.to_string(), |table| table.alias_or_name().to_string())
 }
 
-fn listed(columns: &[Identifier]) -> String {
-    columns.iter().map(Identifier::as_str).collect::<Vec<_>>().join(", ")
-}
-
 /// A column as it is typed; nothing when the field is empty.
 fn column(field: &str, text: &str) -> Result<Option<Identifier>> {
     let text = text.trim();
@@ -330,7 +198,7 @@ fn list_place(pool: DataPoolId) -> String {
 }
 
 /// The address of a model's page.
-fn place(pool: DataPoolId, model: DataModelId) -> String {
+pub(super) fn place(pool: DataPoolId, model: DataModelId) -> String {
     format!("{}/{model}", list_place(pool))
 }
 

@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::assets;
 use super::session::{Browser, SignedIn};
 use crate::api::{Path, Problem};
+use crate::audit::ErrorCode;
 
 /// Nothing of a page may come from elsewhere, nothing in it is run or styled but our own files, and nobody else may
 /// hold it in a frame.
@@ -73,7 +74,9 @@ pub(super) fn failed(problem: impl Into<Problem>) -> Response {
         _ => "This did not work",
     };
     let frame = Frame { who: None, is_admin: false, form: String::new(), version: assets::VERSION };
-    sent(&Failure { frame, title, text: problem.detail() }, status)
+    let mut response = sent(&Failure { frame, title, text: problem.detail() }, status);
+    response.extensions_mut().insert(ErrorCode(problem.code()));
+    response
 }
 
 fn sent(page: &impl Template, status: StatusCode) -> Response {

@@ -32,6 +32,12 @@ struct ParametersPage {
     base: String,
 }
 
+impl ParametersPage {
+    fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
+    }
+}
+
 #[derive(Template)]
 #[template(path = "ui/parameter.html")]
 struct ParameterPage {

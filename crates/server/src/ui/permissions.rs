@@ -1,18 +1,20 @@
-//! Options → Permissions: what each user, application and OAuth client may do in a pool, and what they may do in all.
+//! Options → Permissions: what each group, user, application and OAuth client may do in a pool, and where it comes
+//! from: a grant of their own, a group, or all pools.
 
 use std::collections::{BTreeSet, HashMap};
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect};
-use forebay_core::access::{Caller, Grant, Permission, Role, Scope, Subject};
+use forebay_core::access::{Caller, Grant, Grantee, Permission, Role, Scope};
 use forebay_core::error::{Error, Result};
-use forebay_core::id::{ApplicationId, DataPoolId, UserId};
-use forebay_engine::Engine;
+use forebay_core::id::{ApplicationId, DataPoolId, GroupId, UserId};
+use forebay_engine::{Engine, Holder, Origin};
 use serde::Deserialize;
 
 use super::form::Filled;
 use super::page::{self, At, Frame, Shown};
+use super::paging::{Around, Asked, page_of};
 use super::session::SignedIn;
 
 /// What permissions are called, in the order of their columns. The last is about the server and not about a pool.
@@ -34,6 +36,7 @@ struct PermissionsPage {
     pool_id: DataPoolId,
     pool_name: String,
     table: Table,
+    list: Around,
     base: String,
 }
 
@@ -45,14 +48,17 @@ pub(super) struct Table {
     pub(super) rows: Vec<Row>,
 }
 
-/// What one subject may do.
+/// What somebody may do.
 pub(super) struct Row {
     /// Its place, which ties its boxes to its form.
     pub(super) number: usize,
     pub(super) name: String,
-    /// `user`, `application` or `OAuth client`.
+    /// `group`, `user`, `application` or `OAuth client`.
     pub(super) kind: &'static str,
+    /// Its kind in the API, a colon and its id.
     pub(super) subject: String,
+    /// Of a group: its own page.
+    pub(super) place: Option<String>,
     pub(super) is_admin: bool,
     pub(super) cells: Vec<Cell>,
 }
@@ -60,25 +66,38 @@ pub(super) struct Row {
 pub(super) struct Cell {
     pub(super) name: &'static str,
     pub(super) label: &'static str,
-    pub(super) is_granted: bool,
-    /// It counts here whatever is ticked: an administrator may do everything, and what is granted for all pools is
-    /// granted for each.
+    pub(super) is_held: bool,
+    /// It counts whatever is ticked: an administrator may do everything, and what comes from a group or from all pools
+    /// ends there and not here. A grant of their own beside that can be taken away.
     pub(super) is_fixed: bool,
+    /// Where it comes from, beside a grant of their own; may be empty.
+    pub(super) origins: String,
 }
 
 /// The boxes that are ticked, by the names of the permissions, and whose they are.
 #[derive(Deserialize)]
 pub(super) struct GrantForm {
     subject: String,
+    /// What the list was asked for.
+    q: Option<String>,
+    page: Option<String>,
     #[serde(flatten)]
     ticked: HashMap<String, String>,
 }
 
-/// A subject as a form sends it: its kind, a colon and its id.
-fn subject(text: &str) -> Result<Subject> {
+impl GrantForm {
+    /// The list from which it was sent.
+    pub(super) fn back_to(&self, place: &str) -> String {
+        Asked::of(self.q.as_deref(), self.page.as_deref()).address(place)
+    }
+}
+
+/// Whom a form means: a kind, a colon and an id.
+fn grantee(text: &str) -> Result<Grantee> {
     match text.split_once(':') {
-        Some(("user", id)) => Ok(Subject::User(id.parse::<UserId>()?)),
-        Some(("application", id)) => Ok(Subject::Application(id.parse::<ApplicationId>()?)),
+        Some(("user", id)) => Ok(Grantee::User(id.parse::<UserId>()?)),
+        Some(("group", id)) => Ok(Grantee::Group(id.parse::<GroupId>()?)),
+        Some(("application", id)) => Ok(Grantee::Application(id.parse::<ApplicationId>()?)),
         _ => Err(Error::invalid("subject", "is nobody; load the page again")),
     }
 }
@@ -92,47 +111,79 @@ fn columns(scope: Scope) -> impl Iterator<Item = (Permission, &'static str)> {
     COLUMNS.into_iter().filter(move |(permission, _)| is_of(*permission))
 }
 
-impl Table {
-    pub(super) async fn of(engine: &Engine, caller: &Caller, scope: Scope, action: String) -> Result<Self> {
-        let grants = engine.grants(caller, None).await?;
-        let held = |subject: Subject, scope: Scope| -> BTreeSet<Permission> {
-            let grant = grants.iter().find(|grant| grant.subject == subject && grant.scope == scope);
-            grant.map(|grant| grant.permissions.clone()).unwrap_or_default()
-        };
-        let row = |name: String, kind, subject: Subject, is_admin| {
-            let here = held(subject, scope);
-            let everywhere = match scope {
-                Scope::Service => BTreeSet::new(),
-                Scope::Pool(_) => held(subject, Scope::Service),
-            };
-            let cell = |(permission, label): (Permission, &'static str)| Cell {
+impl Row {
+    fn of(number: usize, holder: &Holder, scope: Scope, clients: &BTreeSet<String>) -> Self {
+        let is_admin = holder.role == Role::Admin;
+        let cell = |(permission, label): (Permission, &'static str)| {
+            let is_own = holder.own.contains(&permission);
+            let origins = holder.inherited.get(&permission).map(Vec::as_slice).unwrap_or_default();
+            let is_inherited = is_admin || !origins.is_empty();
+            Cell {
                 name: permission.as_str(),
                 label,
-                is_granted: here.contains(&permission),
-                is_fixed: is_admin || everywhere.contains(&permission),
-            };
-            let subject = match subject {
-                Subject::User(id) => format!("user:{id}"),
-                Subject::Application(id) => format!("application:{id}"),
-            };
-            Row { number: 0, name, kind, subject, is_admin, cells: columns(scope).map(cell).collect() }
+                is_held: is_own || is_inherited,
+                is_fixed: is_admin || (is_inherited && !is_own),
+                origins: if is_admin { String::new() } else { written(origins) },
+            }
         };
-        let mut rows = Vec::new();
-        for user in engine.users(caller).await? {
-            let is_admin = user.role == Role::Admin;
-            rows.push(row(user.name.to_string(), "user", Subject::User(user.id), is_admin));
-        }
-        // A client that acts by itself has an application of its own, with the same id.
+        let (subject, kind) = match holder.grantee {
+            Grantee::User(id) => (format!("user:{id}"), "user"),
+            Grantee::Group(id) => (format!("group:{id}"), "group"),
+            // A client that acts by itself has an application of its own, with the same id.
+            Grantee::Application(id) if clients.contains(&id.to_string()) => {
+                (format!("application:{id}"), "OAuth client")
+            }
+            Grantee::Application(id) => (format!("application:{id}"), "application"),
+        };
+        let place = match holder.grantee {
+            Grantee::Group(id) => Some(super::administration::group_place(id)),
+            Grantee::User(_) | Grantee::Application(_) => None,
+        };
+        let cells = columns(scope).map(cell).collect();
+        Self { number, name: holder.name.to_string(), kind, subject, place, is_admin, cells }
+    }
+}
+
+/// What permissions are called, one after the other.
+pub(super) fn listed(permissions: &BTreeSet<Permission>) -> String {
+    let held = COLUMNS.iter().filter(|(permission, _)| permissions.contains(permission));
+    held.map(|(_, label)| *label).collect::<Vec<_>>().join(", ")
+}
+
+/// Where a permission comes from: `Sales, all pools`.
+fn written(origins: &[Origin]) -> String {
+    let origin = |origin: &Origin| match origin {
+        Origin::AllPools => "all pools".to_owned(),
+        Origin::Group(name) => name.to_string(),
+        Origin::GroupInAllPools(name) => format!("{name} in all pools"),
+    };
+    origins.iter().map(origin).collect::<Vec<_>>().join(", ")
+}
+
+impl Table {
+    /// A page of everybody whom the list is asked for.
+    pub(super) async fn of(
+        engine: &Engine,
+        caller: &Caller,
+        scope: Scope,
+        asked: &Asked,
+        action: &str,
+    ) -> Result<(Self, Around)> {
+        let mut holders = engine.holders(caller, scope).await?;
+        holders.retain(|holder| {
+            let id = match holder.grantee {
+                Grantee::User(id) => id.to_string(),
+                Grantee::Group(id) => id.to_string(),
+                Grantee::Application(id) => id.to_string(),
+            };
+            asked.finds(&[holder.name.as_str(), holder.email.as_deref().unwrap_or_default()], &id)
+        });
         let clients = client_ids(engine, caller).await?;
-        for application in engine.applications(caller).await? {
-            let is_client = clients.contains(&application.id.to_string());
-            let kind = if is_client { "OAuth client" } else { "application" };
-            rows.push(row(application.name.to_string(), kind, Subject::Application(application.id), false));
-        }
-        for (number, row) in rows.iter_mut().enumerate() {
-            row.number = number;
-        }
-        Ok(Self { action, columns: columns(scope).map(|(_, label)| label).collect(), rows })
+        let (holders, list) = page_of(holders, asked, action);
+        let rows = holders.iter().enumerate();
+        let rows = rows.map(|(number, holder)| Row::of(number, holder, scope, &clients)).collect();
+        let columns = columns(scope).map(|(_, label)| label).collect();
+        Ok((Self { action: action.to_owned(), columns, rows }, list))
     }
 
     /// The kind and the id of somebody to show the API with.
@@ -151,7 +202,7 @@ pub(super) async fn grant(engine: &Engine, caller: &Caller, scope: Scope, form: 
     let permissions = columns(scope)
         .map(|(permission, _)| permission)
         .filter(|permission| form.ticked.contains_key(permission.as_str()));
-    let grant = Grant { subject: subject(&form.subject)?, scope, permissions: permissions.collect() };
+    let grant = Grant { grantee: grantee(&form.subject)?, scope, permissions: permissions.collect() };
     engine.set_grant(caller, &grant).await
 }
 
@@ -159,14 +210,17 @@ pub(super) async fn permissions(
     State(engine): State<Engine>,
     signed_in: SignedIn,
     At(pool): At<DataPoolId>,
+    Query(asked): Query<Asked>,
 ) -> Shown {
     let caller = &signed_in.caller;
     let found = engine.data_pool(caller, pool).await?;
+    let (table, list) = Table::of(&engine, caller, Scope::Pool(pool), &asked, &place(pool)).await?;
     let page = PermissionsPage {
         frame: Frame::of(&signed_in),
         pool_id: pool,
         pool_name: found.name.to_string(),
-        table: Table::of(&engine, caller, Scope::Pool(pool), place(pool)).await?,
+        table,
+        list,
         base: signed_in.browser.visit.base.clone(),
     };
     Ok(page::shown(&page, axum::http::StatusCode::OK, &signed_in.browser))
@@ -179,7 +233,7 @@ pub(super) async fn set_permissions(
     Filled(form): Filled<GrantForm>,
 ) -> Shown {
     grant(&engine, &signed_in.caller, Scope::Pool(pool), &form).await?;
-    Ok(Redirect::to(&place(pool)).into_response())
+    Ok(Redirect::to(&form.back_to(&place(pool))).into_response())
 }
 
 fn place(pool: DataPoolId) -> String {

@@ -12,29 +12,20 @@ use forebay_core::pool::DataPool;
 use forebay_engine::Engine;
 use serde::Deserialize;
 
-use super::form::Filled;
+use super::form::{Filled, TypedName};
 use super::page::{self, At, Frame, Shown};
+use super::paging::{Around, Asked, page_of};
 use super::session::SignedIn;
 use super::words::{Badge, moment};
 use crate::api::Problem;
-
-/// The pools on one page.
-const PAGE: usize = 50;
 
 #[derive(Template)]
 #[template(path = "ui/pools.html")]
 struct PoolsPage<'a> {
     frame: Frame,
     is_admin: bool,
-    asked: &'a str,
-    /// What is asked for, for the addresses of the other pages.
-    query: String,
-    /// How many there are, with those on other pages.
-    found: usize,
+    list: Around,
     cards: Vec<Card>,
-    /// The numbers of the pages before and after this one.
-    before: Option<usize>,
-    after: Option<usize>,
     name: &'a str,
     fault: Option<String>,
 }
@@ -77,20 +68,8 @@ impl Card {
     }
 }
 
-#[derive(Default, Deserialize)]
-pub(super) struct Asked {
-    q: Option<String>,
-    page: Option<usize>,
-}
-
 #[derive(Deserialize)]
 pub(super) struct PoolForm {
-    name: Option<String>,
-}
-
-/// What must be typed to delete a pool: its name.
-#[derive(Deserialize)]
-pub(super) struct DeleteForm {
     name: Option<String>,
 }
 
@@ -126,14 +105,12 @@ async fn shown(
     fault: Option<Problem>,
 ) -> std::result::Result<Response, page::Failed> {
     let caller = &signed_in.caller;
-    let text = asked.q.as_deref().unwrap_or_default().trim();
-    let wanted = text.to_lowercase();
     let mut pools = engine.data_pools(caller).await?;
-    pools.retain(|pool| pool.name.as_str().to_lowercase().contains(&wanted) || pool.id.to_string() == wanted);
+    pools.retain(|pool| asked.finds(&[pool.name.as_str()], &pool.id.to_string()));
     pools.sort_by_key(|pool| pool.name.as_str().to_lowercase());
-    let number = asked.page.unwrap_or(0);
+    let (pools, list) = page_of(pools, asked, super::HOME);
     let mut cards = Vec::new();
-    for pool in pools.iter().skip(number.saturating_mul(PAGE)).take(PAGE) {
+    for pool in &pools {
         match Card::of(engine, caller, pool).await {
             Ok(card) => cards.push(card),
             // Deleted since the list was read.
@@ -144,12 +121,8 @@ async fn shown(
     let page = PoolsPage {
         frame: Frame::of(signed_in),
         is_admin: signed_in.is_admin(),
-        asked: text,
-        query: form_urlencoded::Serializer::new(String::new()).append_pair("q", text).finish(),
-        found: pools.len(),
+        list,
         cards,
-        before: number.checked_sub(1),
-        after: (number.saturating_add(1).saturating_mul(PAGE) < pools.len()).then_some(number + 1),
         name,
         fault: fault.as_ref().map(Problem::detail),
     };
@@ -168,15 +141,14 @@ pub(super) async fn delete_pool(
     State(engine): State<Engine>,
     signed_in: SignedIn,
     At(pool): At<DataPoolId>,
-    Filled(form): Filled<DeleteForm>,
+    Filled(typed): Filled<TypedName>,
 ) -> Shown {
     let found = engine.data_pool(&signed_in.caller, pool).await?;
-    let deleted = if form.name.as_deref().map(str::trim) == Some(found.name.as_str()) {
+    let deleted = async {
+        typed.is(&found.name, "data pool")?;
         engine.delete_data_pool(&signed_in.caller, pool).await
-    } else {
-        Err(Error::invalid("name", "is not that of this data pool"))
     };
-    match deleted {
+    match deleted.await {
         Ok(()) => Ok(Redirect::to(super::HOME).into_response()),
         Err(fault) => delete_shown(&engine, &signed_in, pool, Some(fault.into())).await,
     }

@@ -36,6 +36,12 @@ struct SchedulesPage {
     base: String,
 }
 
+impl SchedulesPage {
+    fn is_empty(&self) -> bool {
+        self.schedules.is_empty()
+    }
+}
+
 struct ScheduleRow {
     id: ScheduleId,
     name: String,

@@ -4,6 +4,8 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use forebay_core::access::{Caller, Role};
 use forebay_core::error::Error;
 use forebay_core::secret::Secret;
@@ -15,6 +17,8 @@ use crate::csrf::{Csrf, cookie, set_cookie};
 
 /// As long as a session may hold; the server ends it before that when nobody uses it.
 const KEPT_SECONDS: u32 = 7 * 24 * 60 * 60;
+/// As long as somebody may take at an issuer.
+const ATTEMPT_SECONDS: u32 = 10 * 60;
 
 /// A browser, whoever sits at it.
 #[derive(Clone)]
@@ -58,6 +62,29 @@ impl Browser {
         set_cookie(response, self.is_secure(), self.name(), "", "Lax", 0);
     }
 
+    fn attempt_name(&self) -> &'static str {
+        if self.is_secure() { "__Host-forebay-attempt" } else { "forebay-attempt" }
+    }
+
+    /// The attempt to sign in by an issuer that began here, and where to go afterwards.
+    pub(super) fn attempt(&self) -> Option<(String, String)> {
+        let (attempt, next) = cookie(&self.headers, self.attempt_name())?.rsplit_once('.')?;
+        let next = String::from_utf8(URL_SAFE_NO_PAD.decode(next).ok()?).ok()?;
+        Some((attempt.to_owned(), next))
+    }
+
+    /// Lets it hold an attempt. It must come along when the issuer sends the browser back.
+    pub(super) fn keep_attempt(&self, response: &mut Response, attempt: &str, next: &str) {
+        // No browser holds a longer cookie than 4096 bytes.
+        let next = if next.len() > 2000 { super::HOME } else { next };
+        let text = format!("{attempt}.{}", URL_SAFE_NO_PAD.encode(next));
+        set_cookie(response, self.is_secure(), self.attempt_name(), &text, "Lax", ATTEMPT_SECONDS);
+    }
+
+    pub(super) fn forget_attempt(&self, response: &mut Response) {
+        set_cookie(response, self.is_secure(), self.attempt_name(), "", "Lax", 0);
+    }
+
     pub(super) fn is_filled_in_here(&self, form: Option<&str>) -> bool {
         Csrf::is_right(&self.headers, &self.visit.base, form)
     }
@@ -93,7 +120,10 @@ impl FromRequestParts<Engine> for SignedIn {
             None => Err(Error::Unauthenticated),
         };
         match found {
-            Ok(caller) => Ok(Self { caller, browser }),
+            Ok(caller) => {
+                browser.visit.trail.comes_from(&caller);
+                Ok(Self { caller, browser })
+            }
             Err(Error::Unauthenticated) => {
                 // A form that was sent is lost in any case; the page that it was on is not known.
                 let next = if parts.method == axum::http::Method::GET { place(parts) } else { String::new() };

@@ -1,4 +1,4 @@
-//! What a job does: its tasks, the tables of its extractions, and its SQL.
+//! What a job does: its tasks, and the tables of its extractions.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,6 @@ use super::form::{ActivationForm, Filled, Nothing};
 use super::job::place;
 use super::page::{self, At, Failed, Frame, Shown};
 use super::session::SignedIn;
-use crate::api::Problem;
 
 /// The tables that are offered at a time.
 const OFFERED: usize = 100;
@@ -44,19 +43,6 @@ struct Offered {
     columns: Vec<String>,
 }
 
-#[derive(Template)]
-#[template(path = "ui/statement.html")]
-struct StatementPage {
-    frame: Frame,
-    pool_id: DataPoolId,
-    job_id: DataJobId,
-    /// `None` for a task that is to be made.
-    task_id: Option<TaskId>,
-    name: String,
-    statement: String,
-    fault: Option<String>,
-}
-
 #[derive(Deserialize)]
 pub(super) struct JobForm {
     name: String,
@@ -79,12 +65,6 @@ impl Asked {
     fn task(&self) -> Result<TaskId, Error> {
         self.task_id.as_deref().unwrap_or_default().parse()
     }
-}
-
-#[derive(Deserialize)]
-pub(super) struct StatementForm {
-    name: String,
-    statement: String,
 }
 
 /// Ticked tables by name, and the columns that say when their rows change, as `date:` and the table's name.
@@ -210,72 +190,6 @@ async fn offered(
     let mut tables = engine.source_tables(&signed_in.caller, pool, connection).await?;
     tables.sort_by(|one, other| one.table.cmp(&other.table));
     Ok((job, tables))
-}
-
-pub(super) async fn statement_page(
-    State(engine): State<Engine>,
-    signed_in: SignedIn,
-    At(pool): At<DataPoolId>,
-    Query(asked): Query<Asked>,
-) -> Shown {
-    let job = asked.job()?;
-    let (task_id, name, statement) = match &asked.task_id {
-        None => (None, "Transform".to_owned(), String::new()),
-        Some(id) => {
-            let task = engine.task(&signed_in.caller, pool, job, id).await?;
-            let TaskKind::Transformation(statement) = task.kind else {
-                return Err(Error::not_found(forebay_core::error::Kind::Task, id).into());
-            };
-            (Some(task.id), task.name.to_string(), statement.unwrap_or_default())
-        }
-    };
-    // Whoever may not see the job gets no page to write one's SQL on.
-    engine.data_job(&signed_in.caller, pool, job).await?;
-    let frame = Frame::of(&signed_in);
-    let page = StatementPage { frame, pool_id: pool, job_id: job, task_id, name, statement, fault: None };
-    Ok(page::shown(&page, StatusCode::OK, &signed_in.browser))
-}
-
-pub(super) async fn set_statement(
-    State(engine): State<Engine>,
-    signed_in: SignedIn,
-    At(pool): At<DataPoolId>,
-    Query(asked): Query<Asked>,
-    Filled(form): Filled<StatementForm>,
-) -> Shown {
-    let (caller, job) = (&signed_in.caller, asked.job()?);
-    let task = asked.task_id.is_some().then(|| asked.task()).transpose()?;
-    // Browsers send two characters for the end of a line.
-    let statement = form.statement.replace("\r\n", "\n");
-    let saved = async {
-        let name = Name::parse("name", &form.name)?;
-        match task {
-            None => {
-                let kind = TaskKind::Transformation(Some(statement.clone()));
-                let new = NewTask { name, description: None, kind, position: None };
-                engine.create_task(caller, pool, job, new).await.map(drop)
-            }
-            Some(task) => {
-                let task = task.to_string();
-                engine.update_task(caller, pool, job, &task, Some(name), None).await?;
-                engine.set_statement(caller, pool, job, &task, statement.clone()).await.map(drop)
-            }
-        }
-    };
-    let fault: Problem = match saved.await {
-        Ok(()) => return Ok(Redirect::to(&place(pool, job)).into_response()),
-        Err(fault) => fault.into(),
-    };
-    let page = StatementPage {
-        frame: Frame::of(&signed_in),
-        pool_id: pool,
-        job_id: job,
-        task_id: task,
-        name: form.name,
-        statement,
-        fault: Some(fault.detail()),
-    };
-    Ok(page::shown(&page, fault.status(), &signed_in.browser))
 }
 
 pub(super) async fn set_activation(

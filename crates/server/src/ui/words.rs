@@ -2,6 +2,7 @@
 
 use forebay_core::Timestamp;
 use forebay_core::execution::{Execution, Status};
+use forebay_core::name::Identifier;
 
 /// A state, and how it looks.
 pub(super) struct Badge {
@@ -26,6 +27,11 @@ impl From<Status> for Badge {
 /// A word of the API, as a field of a form has it.
 pub(super) fn word(word: impl serde::Serialize) -> String {
     serde_json::json!(word).as_str().unwrap_or_default().to_owned()
+}
+
+/// Names of columns, one after the other.
+pub(super) fn listed(columns: &[Identifier]) -> String {
+    columns.iter().map(Identifier::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// A moment in UTC, to the second.

@@ -40,6 +40,7 @@ impl<'a> Bad<'a> {
             watched.push(path.to_owned());
         }
         watched.push("/forebay/api/v1/grants".to_owned());
+        watched.push("/forebay/api/v1/groups".to_owned());
         watched.push("/forebay/api/v1/keys".to_owned());
         for world in [world, other] {
             let below = ["/variables/", "/data-sources/", "/jobs", "/tables", "/logs/status"];

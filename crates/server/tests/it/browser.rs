@@ -2,10 +2,16 @@
 //! the folder `target/pages`.
 
 mod administration;
+mod audit;
+mod connection;
 mod driver;
+mod groups;
 mod history;
 mod models;
+mod oidc;
+mod pool_diagram;
 mod schedules;
+mod statement;
 
 use serde_json::{Value, json};
 
@@ -71,7 +77,7 @@ async fn a_job_is_set_off_watched_and_cancelled_and_a_second_user_is_let_in() {
     // A job that ends, watched while it runs: nothing is loaded again by hand.
     browser.open_path(&format!("/integration/ui/pools/{}", world.pool.id)).await;
     browser.check("pool-with-job").await;
-    browser.click(&format!("a[href$='jobId={}']", world.job.id)).await;
+    browser.click(&format!("th a[href$='jobId={}']", world.job.id)).await;
     let address = browser.address().await;
     let ids = format!(
         "/integration/ui/pools/{}/data-configuration/data-jobs?jobId={}",
@@ -144,4 +150,38 @@ async fn a_server_is_administered() {
     let browser = of_administrator(&server).await;
     administration::administer(&browser, &server.admin()).await;
     browser.end().await;
+}
+
+#[tokio::test]
+async fn a_connection_shows_its_tables_and_a_pool_what_leads_where() {
+    let server = Server::start();
+    let world = World::new(&server, true).await;
+    let browser = of_administrator(&server).await;
+    connection::connection_and_its_tables(&browser, &world.job, &world.connection, &world.extraction).await;
+    pool_diagram::diagram_and_model(&browser, &world).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn a_statement_is_written_and_run() {
+    let server = Server::start();
+    let world = World::new(&server, false).await;
+    let browser = of_administrator(&server).await;
+    statement::statement(&browser, &world.job, &world.transformation).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn groups_are_made_and_what_was_done_is_looked_up() {
+    let server = Server::start();
+    let world = World::new(&server, false).await;
+    let browser = of_administrator(&server).await;
+    groups::groups(&browser, &server.admin(), &world.pool.id).await;
+    audit::audit_log(&browser).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn somebody_signs_in_by_an_issuer() {
+    oidc::there_and_back().await;
 }

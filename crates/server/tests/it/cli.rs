@@ -244,6 +244,36 @@ async fn schedules_are_made_looked_at_run_and_switched() {
 }
 
 #[tokio::test]
+async fn groups_are_made_filled_and_granted() {
+    let server = Server::start();
+    let pool = said(&server, &["pool", "create", "Order to cash"]);
+    let user = said(&server, &["user", "create", "Ada"]);
+    let group = said(&server, &["group", "create", "Sales"]);
+    let taken = complained(&mut client(&server, &["group", "create", "Sales"]), 1);
+    assert!(taken.contains("there already is a group named `Sales`"), "{taken}");
+    assert_eq!(said(&server, &["group", "rename", &group, "Accounts"]), "Accounts");
+    assert_eq!(said(&server, &["group", "add", &group, &user]), "added");
+    let groups = told(&server, &["group", "list"]);
+    assert_eq!((&groups[0]["name"], &groups[0]["memberCount"]), (&json!("Accounts"), &json!(1)));
+    assert!(said(&server, &["group", "members", &group]).contains("Ada"));
+    let set = ["grant", "set", "--group", &group, "--pool", &pool, "--permission", "VIEW"];
+    assert!(said(&server, &set).starts_with(&format!("GROUP {group}, pool {pool}: VIEW")));
+    for wrong in [
+        vec!["grant", "set", "--pool", &pool, "--permission", "VIEW"],
+        vec!["grant", "set", "--group", &group, "--user", &user, "--permission", "VIEW"],
+        vec!["group", "add", &group],
+    ] {
+        ended(&mut client(&server, &wrong), 2);
+    }
+    assert_eq!(said(&server, &["group", "remove", &group, &user]), "removed");
+    let gone = complained(&mut client(&server, &["group", "remove", &group, &user]), 1);
+    assert!(gone.contains("was not found"), "{gone}");
+    said(&server, &["group", "delete", &group]);
+    assert_eq!(told(&server, &["grant", "list"]), json!([]));
+    assert_eq!(told(&server, &["group", "list"]), json!([]));
+}
+
+#[tokio::test]
 async fn oauth_clients_are_made_changed_and_deleted() {
     let server = Server::start();
     let create = ["oauth-client", "create", "CI", "--scope", "integration.data-pools:execute"];

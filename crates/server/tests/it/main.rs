@@ -2,6 +2,7 @@
 //! people's programs do. `server`, `client`, `pool` and `source` are what the other files stand on.
 #![expect(clippy::unwrap_used, reason = "what a test did not expect ends it, in what the tests share too")]
 
+mod audit;
 mod backup;
 mod bad_input;
 mod borders;
@@ -16,6 +17,7 @@ mod documented;
 mod execution;
 mod export;
 mod gate;
+mod issuer;
 mod late_commits;
 #[path = "../../../sources/tests/it/mariadb_server.rs"]
 mod mariadb_server;

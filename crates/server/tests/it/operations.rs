@@ -32,7 +32,7 @@ async fn settings_are_seen_and_set_at_once_and_bad_ones_change_nothing() {
     let admin = server.admin();
     assert_eq!(setting(&admin, "logsKeptDays").await["value"], 30);
     let view = admin.put(SETTINGS, &json!({"logsKeptDays": 7, "logMessageBytes": null})).await.ok();
-    assert_eq!(view["settings"].as_array().unwrap().len(), 16);
+    assert_eq!(view["settings"].as_array().unwrap().len(), 17);
     assert_eq!(setting(&admin, "logsKeptDays").await["value"], 7);
     assert_eq!(setting(&admin, "diskMinimumFreeMib").await["value"], Value::Null);
     for (body, field) in [

@@ -2,11 +2,20 @@
 //! was shown.
 
 mod administration;
+mod audit;
+mod calendars;
+mod connection;
 mod extraction;
+mod groups;
 mod history;
+mod model_loads;
 mod models;
+mod name_mappings;
+mod oidc;
 mod parameters;
+mod pool_diagram;
 mod schedules;
+mod statement;
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 
 mod csv;
 mod flows;
+mod frames;
 mod hostile;
 mod kills;
 mod parquet;

@@ -275,6 +275,7 @@ async fn a_connection_test_names_the_step_that_failed() {
         let answer = pool.client.post(&path, &Value::Null).await;
         let test = answer.ok();
         assert_eq!(test["successful"], json!(told.is_none()), "{name}: {test}");
+        assert_eq!(test["step"], json!(told), "{name}: {test}");
         if let Some(told) = told {
             assert!(test["message"].as_str().unwrap().contains(told), "{name}: {test}");
         }

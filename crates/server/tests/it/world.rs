@@ -145,6 +145,12 @@ impl World {
                 let client = path.strip_suffix("/secrets/").expect("a secret lies below its client");
                 let client = self.pool.client.get(client).await.ok();
                 path.push_str(client["secrets"][0]["id"].as_str().unwrap());
+            } else if segment == "{userId}" && before == "members" {
+                // One of the group that was made for the path.
+                let user = json!({"name": format!("Spare {}", number())});
+                let user = id(&self.pool.client.post("/forebay/api/v1/users", &user).await);
+                self.pool.client.put(&format!("{path}{user}"), &Value::Null).await.refused(204);
+                path.push_str(&user);
             } else if segment.starts_with('{') {
                 path.push_str(&self.id(before, template, caller).await);
             } else {
@@ -185,7 +191,7 @@ impl World {
             "executions" => self.execution.as_ref().expect("a world with an execution"),
             // The caller's own, which they may delete.
             "keys" => return id(&caller.post("/forebay/api/v1/keys", &json!({"name": "Spare"})).await),
-            "users" | "applications" => {
+            "users" | "applications" | "groups" => {
                 let body = json!({"name": format!("Spare {}", number())});
                 let admin = &self.pool.client;
                 return id(&admin.post(&format!("/forebay/api/v1/{segment}"), &body).await);
@@ -228,6 +234,8 @@ impl World {
             format!("?executionId={}&type=TASK&id={}", execution(), self.job.id)
         } else if template.ends_with("/logs/executions/detail") {
             format!("?executionId={}&type=TASK&id={}", execution(), self.transformation)
+        } else if template.ends_with("/table-preview") {
+            "?table=one".to_owned()
         } else if template.ends_with("/columns") {
             "?tableName=made".to_owned()
         } else {
@@ -253,7 +261,8 @@ impl World {
             "POST" if ends("/copy") => json!({"destinationDataSourceId": self.connection}),
             "POST" if ends("/oauth/clients") => json!({"name": name["name"], "scopes": ["studio"]}),
             "POST" if template.contains("/oauth/") => Value::Null,
-            "POST" if ends("/keys") || ends("/users") || ends("/applications") => name,
+            "POST" if ends("/keys") || ends("/users") || ends("/applications") || ends("/groups") => name,
+            "PUT" if template.contains("/members/") => Value::Null,
             "POST" | "PUT" if template.contains("/variables") => variable(),
             "POST" if ends("/connections") => {
                 json!({"name": name["name"], "type": "SQLITE", "configuration": self.file})

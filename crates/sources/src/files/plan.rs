@@ -76,6 +76,22 @@ pub(super) fn plan(request: &ReadRequest, table: &Table, halt: &Halt) -> Result<
 }
 
 impl Plan {
+    /// The tests of rows, in words.
+    pub(super) fn conditions(&self, table: &Table) -> Vec<String> {
+        let condition = |test: &Test| {
+            let column = &table.columns[self.columns[test.place]].name;
+            let comparison = match test.comparison {
+                Comparison::AtLeast => "from",
+                Comparison::Above => "after",
+                Comparison::AtMost => "until",
+            };
+            let bound = gate::text(&test.bound).unwrap_or_default();
+            let nulls = if test.nulls { ", or is empty" } else { "" };
+            format!("{column} {comparison} {bound}{nulls}")
+        };
+        self.tests.iter().map(condition).collect()
+    }
+
     /// The place in the batches of a column that is looked at.
     fn look_at(&mut self, column: usize) -> usize {
         match self.columns.iter().position(|other| *other == column) {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use forebay_core::explanation::{Asked, Explanation};
 use forebay_core::source::{
     Checkpoint, ReadRequest, Snapshot, SourceError, SourceErrorKind, TableReader, TableRows,
 };
@@ -76,6 +77,17 @@ impl Snapshot for FilesSnapshot {
         let batches =
             stream::lazy(move |sender| tokio::task::spawn_blocking(move || reader.run(&halt, &sender)));
         Ok(TableReader::Rows(TableRows { schema, key: Vec::new(), extent, batches, checkpoint, notes }))
+    }
+
+    async fn explain(&self, request: &ReadRequest) -> Result<Explanation, SourceError> {
+        let (folder, profiles, request) = (Arc::clone(&self.folder), self.profiles.clone(), request.clone());
+        let opened =
+            off_thread(Arc::clone(&self.closed), move |halt| open(&folder, &profiles, &request, halt));
+        let Some(Opened { table, plan, .. }) = opened.await? else {
+            return Ok(Explanation { asked: Asked::Nothing, notes: Vec::new() });
+        };
+        let asked = Asked::Files { files: table.files(), conditions: plan.conditions(&table) };
+        Ok(Explanation { asked, notes: plan.notes })
     }
 }
 

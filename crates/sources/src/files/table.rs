@@ -90,6 +90,11 @@ impl Table {
         }
     }
 
+    /// Where the files lie below the connection's folder, in the order in which they are read.
+    pub(super) fn files(&self) -> Vec<String> {
+        self.parts.iter().map(|part| part.shown.clone()).collect()
+    }
+
     /// The files with their digests.
     pub(super) fn digests(&self, halt: &Halt) -> Result<Vec<(&Part, FileDigest)>, SourceError> {
         let mut digests = Vec::with_capacity(self.parts.len());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use forebay_core::check::Step;
 use forebay_core::connection::MysqlConfig;
 use forebay_core::source::{SourceError, SourceErrorKind};
 
@@ -85,68 +86,69 @@ pub(super) fn asks_for_file() -> Failure {
     )
 }
 
-/// What went wrong between the socket and the first statement.
-pub(super) fn login(config: &MysqlConfig, failure: Failure) -> SourceError {
+/// What went wrong between the socket and the first statement; `under_way` is the step that was being taken.
+pub(super) fn login(config: &MysqlConfig, under_way: Step, failure: Failure) -> SourceError {
     let (host, port, user, database) = (&config.host, config.port, &config.user, &config.database);
-    let (kind, message) = match &failure {
+    let (step, kind, message) = match &failure {
         Failure::Server(error) => {
             let said = &error.message;
             match error.code {
                 // Access denied; the account is locked, or its password has expired.
                 1045 | 1698 | 4151 | 3118 | 1820 | 1862 => (
+                    under_way,
                     SourceErrorKind::Denied,
                     format!(
-                        "Login: {host} refuses user {user:?}: {said}. Check user and password, that the account is \
-                         for this machine, and whether it needs TLS (sslMode require)"
+                        "{host} refuses user {user:?}: {said}. Check user and password, that the account is for this \
+                         machine, and whether it needs TLS (sslMode require)"
                     ),
                 ),
                 1129 | 1130 => (
+                    under_way,
                     SourceErrorKind::Denied,
-                    format!(
-                        "Login: {host} takes no connection from this machine: {said}. Allow its address there"
-                    ),
+                    format!("{host} takes no connection from this machine: {said}. Allow its address there"),
                 ),
                 1049 => (
+                    Step::Database,
                     SourceErrorKind::Invalid,
-                    format!(
-                        "Database: {host} has no database {database:?}: {said}. Check the database's name"
-                    ),
+                    format!("{host} has no database {database:?}: {said}. Check the database's name"),
                 ),
                 1044 => (
+                    Step::Database,
                     SourceErrorKind::Denied,
-                    format!(
-                        "Database: user {user:?} may not use {database:?}: {said}. Grant SELECT on its tables"
-                    ),
+                    format!("user {user:?} may not use {database:?}: {said}. Grant SELECT on its tables"),
                 ),
                 1040 | 1203 | 1226 => (
+                    under_way,
                     SourceErrorKind::Unreachable,
-                    format!(
-                        "Login: {host} has no connection free: {said}. Try again, or raise max_connections"
-                    ),
+                    format!("{host} has no connection free: {said}. Try again, or raise max_connections"),
                 ),
                 3159 => (
+                    Step::Tls,
                     SourceErrorKind::Invalid,
-                    format!("TLS: {host} takes encrypted connections only: {said}. Set sslMode to require"),
+                    format!("{host} takes encrypted connections only: {said}. Set sslMode to require"),
                 ),
                 code if kind(code) == SourceErrorKind::Unreachable => (
+                    under_way,
                     SourceErrorKind::Unreachable,
-                    format!("Login: {host} does not take connections now: {said}"),
+                    format!("{host} does not take connections now: {said}"),
                 ),
-                _ => (SourceErrorKind::Invalid, format!("Login: {host} says: {failure}")),
+                _ => (under_way, SourceErrorKind::Invalid, format!("{host} says: {failure}")),
             }
         }
         Failure::Io(error) => (
+            under_way,
             SourceErrorKind::Unreachable,
             format!(
-                "Login: {host}:{port} broke the connection off ({error}). Check that it is a MySQL or MariaDB server"
+                "{host}:{port} broke the connection off ({error}). Check that it is a MySQL or MariaDB server"
             ),
         ),
         Failure::Broken(_) | Failure::TooLong => (
+            under_way,
             SourceErrorKind::Unreachable,
-            format!("Login: {host}:{port} is no MySQL or MariaDB server ({failure}). Check host and port"),
+            format!("{host}:{port} is no MySQL or MariaDB server ({failure}). Check host and port"),
         ),
     };
-    SourceError::new(kind, message).caused_by(failure)
+    SourceError::at(step, kind, message).caused_by(failure)
 }
 
 /// What a statement failed with; `doing` completes "MySQL failed while …".

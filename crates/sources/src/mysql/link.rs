@@ -1,7 +1,8 @@
 //! The way to one server: how a connection is made, and how a statement on it is ended.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use forebay_core::check::Step;
 use forebay_core::connection::MysqlConfig;
 use forebay_core::source::{SourceError, SourceErrorKind};
 use tokio::time::timeout;
@@ -43,7 +44,8 @@ impl Link {
         for settings in [SESSION, ISOLATION] {
             timeout(PATIENCE, session.run("setting up the session", settings))
                 .await
-                .map_err(|_| self.late("Session settings", "Try again"))??;
+                .map_err(|_| self.late(Step::Session, "Try again"))?
+                .map_err(|error| error.or_at(Step::Session))?;
         }
         Ok(session)
     }
@@ -52,26 +54,30 @@ impl Link {
     pub(super) async fn end_statement(&self, thread: u32) -> Result<(), SourceError> {
         let mut session = self.connected().await?;
         let sql = format!("KILL QUERY {thread}");
-        timeout(PATIENCE, session.run("ending a statement", &sql))
-            .await
-            .map_err(|_| self.late("Ending a statement", "Try again"))?
+        timeout(PATIENCE, session.run("ending a statement", &sql)).await.map_err(|_| {
+            let silence = socket::silence(&self.config.host, self.config.port, "Try again");
+            SourceError::new(SourceErrorKind::Unreachable, format!("Ending a statement: {silence}"))
+        })?
     }
 
     async fn connected(&self) -> Result<Session, SourceError> {
         let config = &*self.config;
         if config.user.contains('\0') || config.database.contains('\0') {
-            let text = "Login: user and database must not have a zero character";
-            return Err(SourceError::new(SourceErrorKind::Invalid, text));
+            let text = "user and database must not have a zero character";
+            return Err(SourceError::at(Step::Login, SourceErrorKind::Invalid, text));
         }
-        let tls = tls::client(config.ssl_mode)?.map(Arc::new);
         let socket = socket::connect(&config.host, config.port).await?;
-        let logged_in = timeout(PATIENCE, login::log_in(config, tls, socket)).await.map_err(|_| {
-            self.late("Login", "Something listens there, but is it a MySQL or MariaDB server?")
-        })??;
+        let tls = tls::client(config.ssl_mode)?.map(Arc::new);
+        let under_way = Mutex::new(Step::Login);
+        let logged_in =
+            timeout(PATIENCE, login::log_in(config, tls, socket, &under_way)).await.map_err(|_| {
+                let step = *under_way.lock().unwrap_or_else(PoisonError::into_inner);
+                self.late(step, "Something listens there, but is it a MySQL or MariaDB server?")
+            })??;
         Ok(Session::new(self.clone(), logged_in))
     }
 
-    fn late(&self, step: &str, remedy: &str) -> SourceError {
+    fn late(&self, step: Step, remedy: &str) -> SourceError {
         socket::late(step, &self.config.host, self.config.port, remedy)
     }
 }

@@ -1,7 +1,8 @@
 //! From a socket to a session: the greeting, TLS where it is asked for, and the login.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use forebay_core::check::Step;
 use forebay_core::connection::MysqlConfig;
 use forebay_core::source::{SourceError, SourceErrorKind};
 use rustls::ClientConfig;
@@ -51,24 +52,30 @@ struct Greeting {
     nonce: Vec<u8>,
 }
 
-/// Logs in on a fresh socket.
+/// Logs in on a fresh socket, and says at which step it is.
 pub(super) async fn log_in(
     config: &MysqlConfig,
     tls: Option<Arc<ClientConfig>>,
     socket: TcpStream,
+    under_way: &Mutex<Step>,
 ) -> Result<LoggedIn, SourceError> {
-    let failed = |failure| fault::login(config, failure);
+    let begin = |step| *under_way.lock().unwrap_or_else(PoisonError::into_inner) = step;
+    // The server greets before there is any encryption.
+    let at_greeting = if tls.is_some() { Step::Connect } else { Step::Login };
+    begin(at_greeting);
+    let failed = |failure| fault::login(config, at_greeting, failure);
     let mut wire = Wire::new(Stream::Plain(socket));
     let greeting = greeting(wire.packet().await.map_err(failed)?).map_err(failed)?;
     if greeting.abilities & able::NEEDED != able::NEEDED {
-        return Err(SourceError::new(
+        let error = SourceError::new(
             SourceErrorKind::Invalid,
             format!(
                 "Version: {} is a server of version {:?}, which is too old; Forebay reads MySQL 5.7, MariaDB 10.2 \
                  and newer",
                 config.host, greeting.version
             ),
-        ));
+        );
+        return Err(error.or_at(at_greeting));
     }
     let mut abilities = able::NEEDED
         | able::LONG_FLAGS
@@ -76,6 +83,8 @@ pub(super) async fn log_in(
         | able::TRANSACTIONS
         | greeting.abilities & (able::ATTRIBUTES | able::LONG_ANSWER);
     if let Some(tls) = tls {
+        begin(Step::Tls);
+        let failed = |failure| fault::login(config, Step::Tls, failure);
         if greeting.abilities & able::TLS == 0 {
             return Err(unencrypted(config, "the server has TLS off"));
         }
@@ -90,6 +99,8 @@ pub(super) async fn log_in(
         };
         wire = Wire::encrypted(stream, sequence);
     }
+    begin(Step::Login);
+    let failed = |failure| fault::login(config, Step::Login, failure);
     let offered = Way::of(&greeting.way).unwrap_or(Way::Native);
     let answer = response(config, abilities, offered, &greeting.nonce);
     wire.send(&answer).await.map_err(failed)?;
@@ -99,12 +110,12 @@ pub(super) async fn log_in(
 
 fn unencrypted(config: &MysqlConfig, why: &str) -> SourceError {
     let (host, port) = (&config.host, config.port);
-    SourceError::new(
+    SourceError::at(
+        Step::Tls,
         SourceErrorKind::Invalid,
         format!(
-            "TLS: {host}:{port} and this machine agree on no encrypted connection ({why}). Check that the server has \
-             TLS on and, for verify-full, that its certificate is valid for {host}; sslMode disable connects in \
-             plain text"
+            "{host}:{port} and this machine agree on no encrypted connection ({why}). Check that the server has TLS on \
+             and, for verify-full, that its certificate is valid for {host}; sslMode disable connects in plain text"
         ),
     )
 }
@@ -113,7 +124,7 @@ fn not_encrypted(config: &MysqlConfig, error: std::io::Error) -> SourceError {
     use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
     let gone = [BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof];
     if gone.contains(&error.kind()) {
-        return fault::login(config, error.into());
+        return fault::login(config, Step::Tls, error.into());
     }
     unencrypted(config, &error.to_string()).caused_by(error)
 }
@@ -177,7 +188,7 @@ fn response(config: &MysqlConfig, abilities: u32, way: Way, nonce: &[u8]) -> Vec
 
 /// Answers until the server lets the user in; `way` was offered with the first answer.
 async fn prove(config: &MysqlConfig, wire: &mut Wire, mut way: Way) -> Result<(), SourceError> {
-    let failed = |failure| fault::login(config, failure);
+    let failed = |failure| fault::login(config, Step::Login, failure);
     let password = config.password.expose();
     for _ in 0..LONGEST_LOGIN {
         let packet = wire.packet().await.map_err(failed)?;
@@ -197,11 +208,12 @@ async fn prove(config: &MysqlConfig, wire: &mut Wire, mut way: Way) -> Result<()
             // It is not known: the server wants the password itself.
             [1, 4] if way == Way::CachingSha2 => {
                 if !wire.is_encrypted() {
-                    return Err(SourceError::new(
+                    return Err(SourceError::at(
+                        Step::Login,
                         SourceErrorKind::Denied,
                         format!(
-                            "Login: {} asks for the password of user {:?} itself (caching_sha2_password), which is \
-                             sent over TLS only. Set sslMode to require or verify-full",
+                            "{} asks for the password of user {:?} itself (caching_sha2_password), which is sent over \
+                             TLS only. Set sslMode to require or verify-full",
                             config.host, config.user
                         ),
                     ));
@@ -219,10 +231,11 @@ async fn prove(config: &MysqlConfig, wire: &mut Wire, mut way: Way) -> Result<()
 
 fn unknown_way(config: &MysqlConfig, name: &str) -> SourceError {
     let name: String = name.chars().take(60).collect();
-    SourceError::new(
+    SourceError::at(
+        Step::Login,
         SourceErrorKind::Denied,
         format!(
-            "Login: {} asks user {:?} to log in by {name:?}, which Forebay does not know. Use an account with \
+            "{} asks user {:?} to log in by {name:?}, which Forebay does not know. Use an account with \
              mysql_native_password or caching_sha2_password",
             config.host, config.user
         ),

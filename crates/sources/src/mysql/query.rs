@@ -6,6 +6,7 @@ use forebay_core::source::{ReadRequest, SourceError};
 use sqlparser::dialect::MySqlDialect;
 
 use super::catalog::{Relation, RelationColumn, literal, quoted};
+use super::delta::Plan;
 use super::fault;
 use super::session::Session;
 use super::types::Kind;
@@ -112,6 +113,12 @@ impl Selection<'_> {
             sql.push_str(&conditions.join(" AND "));
         }
         sql
+    }
+
+    /// The statement for what a plan says.
+    pub(super) fn statement(&self, plan: &Plan) -> String {
+        let condition: Vec<&str> = plan.condition.iter().map(String::as_str).collect();
+        self.select(&condition, false)
     }
 
     /// What the user should know about the table and what of it is read.

@@ -2,7 +2,8 @@
 
 use std::error::Error as _;
 
-use forebay_core::connection::PostgresqlConfig;
+use forebay_core::check::Step;
+use forebay_core::connection::{PostgresqlConfig, SslMode};
 use forebay_core::source::{SourceError, SourceErrorKind};
 use tokio_postgres::Error;
 use tokio_postgres::error::DbError;
@@ -10,43 +11,55 @@ use tokio_postgres::error::DbError;
 /// What went wrong between the lookup of the name and the first statement.
 pub(super) fn connect(config: &PostgresqlConfig, error: Error) -> SourceError {
     let (host, port) = (&config.host, config.port);
-    let (kind, message) = if let Some(database) = error.as_db_error() {
+    let (step, kind, message) = if let Some(database) = error.as_db_error() {
         login(config, database)
     } else {
         let detail = innermost(&error);
         match error.to_string().as_str() {
             "error connecting to server" | "timeout waiting for server" => (
+                Step::Connect,
                 SourceErrorKind::Unreachable,
                 format!(
-                    "Connect: {host}:{port} cannot be reached ({detail}). Check host and port, that the server \
-                     runs and listens on that address, and the firewall"
+                    "{host}:{port} cannot be reached ({detail}). Check host and port, that the server runs and \
+                     listens on that address, and the firewall"
                 ),
             ),
             "error performing TLS handshake" if !broke_off(&error) => (
+                Step::Tls,
                 SourceErrorKind::Invalid,
                 format!(
-                    "TLS: {host}:{port} and this machine agree on no encrypted connection ({detail}). Check \
-                     that the server has TLS on and, for verify-full, that its certificate is valid for \
-                     {host}; sslMode disable connects in plain text"
+                    "{host}:{port} and this machine agree on no encrypted connection ({detail}). Check that the \
+                     server has TLS on and, for verify-full, that its certificate is valid for {host}; sslMode \
+                     disable connects in plain text"
                 ),
             ),
             "invalid configuration" | "authentication error" => (
+                Step::Login,
                 SourceErrorKind::Denied,
                 format!(
-                    "Login: {host}:{port} asks user {:?} for something else ({detail}). Check user and password",
+                    "{host}:{port} asks user {:?} for something else ({detail}). Check user and password",
                     config.user
                 ),
             ),
             _ => (
+                unheard(config),
                 SourceErrorKind::Unreachable,
                 format!(
-                    "Login: {host}:{port} broke the connection off ({detail}). Check that it is a PostgreSQL \
-                     server"
+                    "{host}:{port} broke the connection off ({detail}). Check that it is a PostgreSQL server"
                 ),
             ),
         }
     };
-    SourceError::new(kind, message).caused_by(error)
+    SourceError::at(step, kind, message).caused_by(error)
+}
+
+/// The step at which a server is that says nothing we know: the first one that needs an answer. Whether it was a later
+/// one is not known.
+pub(super) fn unheard(config: &PostgresqlConfig) -> Step {
+    match config.ssl_mode {
+        SslMode::Disable => Step::Login,
+        SslMode::Require | SslMode::VerifyFull => Step::Tls,
+    }
 }
 
 /// Whether the other end went away, which says nothing against its settings.
@@ -64,36 +77,43 @@ fn broke_off(error: &Error) -> bool {
     false
 }
 
-fn login(config: &PostgresqlConfig, error: &DbError) -> (SourceErrorKind, String) {
+fn login(config: &PostgresqlConfig, error: &DbError) -> (Step, SourceErrorKind, String) {
     let (host, user, database, said) = (&config.host, &config.user, &config.database, error.message());
     match error.code().code() {
         "28P01" => (
+            Step::Login,
             SourceErrorKind::Denied,
-            format!("Login: {host} refuses user {user:?}: {said}. Check user and password"),
+            format!("{host} refuses user {user:?}: {said}. Check user and password"),
         ),
         "28000" => (
+            Step::Login,
             SourceErrorKind::Denied,
             format!(
-                "Login: {host} refuses user {user:?}: {said}. Check the user, and that the server's pg_hba.conf \
-                 lets this machine in, with or without TLS as sslMode says"
+                "{host} refuses user {user:?}: {said}. Check the user, and that the server's pg_hba.conf lets this \
+                 machine in, with or without TLS as sslMode says"
             ),
         ),
         "3D000" => (
+            Step::Database,
             SourceErrorKind::Invalid,
-            format!("Database: {host} has no database {database:?}: {said}. Check the database's name"),
+            format!("{host} has no database {database:?}: {said}. Check the database's name"),
         ),
         "42501" => (
+            Step::Database,
             SourceErrorKind::Denied,
-            format!("Database: user {user:?} may not use {database:?}: {said}. Grant CONNECT on it"),
+            format!("user {user:?} may not use {database:?}: {said}. Grant CONNECT on it"),
         ),
         "53300" => (
+            Step::Login,
             SourceErrorKind::Unreachable,
-            format!("Login: {host} has no connection free: {said}. Try again, or raise max_connections"),
+            format!("{host} has no connection free: {said}. Try again, or raise max_connections"),
         ),
-        code if code.starts_with("57") => {
-            (SourceErrorKind::Unreachable, format!("Login: {host} does not take connections now: {said}"))
-        }
-        _ => (SourceErrorKind::Invalid, format!("Login: {host} says: {said}")),
+        code if code.starts_with("57") => (
+            Step::Login,
+            SourceErrorKind::Unreachable,
+            format!("{host} does not take connections now: {said}"),
+        ),
+        _ => (Step::Login, SourceErrorKind::Invalid, format!("{host} says: {said}")),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use forebay_core::check::Step;
 use forebay_core::connection::{PostgresqlConfig, SslMode};
 use forebay_core::source::{SourceError, SourceErrorKind};
 use futures::future::BoxFuture;
@@ -96,8 +97,16 @@ impl Link {
     /// Opens a connection with our session settings.
     pub(super) async fn session(&self) -> Result<Session, SourceError> {
         let config = self.config();
-        let late = |step: &str, remedy: &str| socket::late(step, &config.host, config.port, remedy);
-        let way = Way::to(config)?;
+        let late = |step: Step, remedy: &str| socket::late(step, &config.host, config.port, remedy);
+        let way = match Way::to(config) {
+            Ok(way) => way,
+            // The steps before TLS are taken all the same: whoever hears of one hears that those before it went well.
+            Err(error) => {
+                let plain = PostgresqlConfig { ssl_mode: SslMode::Disable, ..config.clone() };
+                Way::to(&plain)?.socket().await?;
+                return Err(error);
+            }
+        };
         let socket = way.socket().await?;
         let mut options = tokio_postgres::Config::new();
         options.dbname(&config.database).user(&config.user).application_name("forebay").ssl_mode(
@@ -127,7 +136,9 @@ impl Link {
         };
         let (client, connection) = timeout(PATIENCE, connect)
             .await
-            .map_err(|_| late("Login", "Something listens there, but is it a PostgreSQL server?"))?
+            .map_err(|_| {
+                late(fault::unheard(config), "Something listens there, but is it a PostgreSQL server?")
+            })?
             .map_err(|error| fault::connect(config, error))?;
         let token = client.cancel_token();
         let backend = Backend { process: String::new(), server: String::new() };
@@ -148,8 +159,8 @@ impl Link {
         };
         let said = timeout(PATIENCE, session.client.simple_query(SESSION))
             .await
-            .map_err(|_| late("Session settings", "Try again"))?
-            .map_err(|error| fault::query("setting up the session", error))?;
+            .map_err(|_| late(Step::Session, "Try again"))?
+            .map_err(|error| fault::query("setting up the session", error).or_at(Step::Session))?;
         match version(&said) {
             Some(version) if version < OLDEST_VERSION => Err(SourceError::new(
                 SourceErrorKind::Invalid,
@@ -159,7 +170,8 @@ impl Link {
                     version / 10_000,
                     OLDEST_VERSION / 10_000
                 ),
-            )),
+            )
+            .or_at(Step::Session)),
             found => {
                 session.version = found.unwrap_or(OLDEST_VERSION);
                 session.backend = serving(&said);

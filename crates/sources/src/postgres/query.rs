@@ -72,6 +72,11 @@ impl Selection<'_> {
         format!("COPY ({}) TO STDOUT (FORMAT binary)", selects.join(" UNION ALL "))
     }
 
+    /// The statement for what a plan says: all rows, or those that meet one of its conditions.
+    pub(super) fn statement(&self, conditions: &[String]) -> String {
+        if conditions.is_empty() { self.copy(None) } else { self.copy_each(conditions) }
+    }
+
     /// The query for the rows that meet a condition, too.
     pub(super) fn select(&self, condition: Option<&str>) -> String {
         let expressions: Vec<String> =

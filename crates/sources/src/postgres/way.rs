@@ -1,5 +1,6 @@
 //! How a server is reached: a socket, TLS over it, and a request to end what runs on another one.
 
+use forebay_core::check::Step;
 use forebay_core::connection::PostgresqlConfig;
 use forebay_core::source::{SourceError, SourceErrorKind};
 use tokio::net::{TcpStream, UnixStream};
@@ -49,7 +50,7 @@ impl Way {
         let Some(mut tls) = self.tls.clone() else { return Ok(None) };
         let made = MakeTlsConnect::<Socket>::make_tls_connect(&mut tls, &self.host);
         made.map(Some).map_err(|error| {
-            SourceError::new(SourceErrorKind::Invalid, "TLS could not be set up").caused_by(error)
+            SourceError::at(Step::Tls, SourceErrorKind::Invalid, "it could not be set up").caused_by(error)
         })
     }
 

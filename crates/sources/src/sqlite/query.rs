@@ -1,5 +1,7 @@
 //! The statement that reads a table: its columns, conditions and bound values.
 
+use std::fmt;
+
 use forebay_core::source::{DateBounds, DeltaRequest, Extent, ReadRequest, Repeats, SourceError};
 use sqlparser::dialect::SQLiteDialect;
 use sqlx::query::Query;
@@ -30,6 +32,17 @@ pub(super) enum Bound {
     Integer(i64),
     Real(f64),
     Text(String),
+}
+
+impl fmt::Display for Bound {
+    /// As SQL writes it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(value) => write!(formatter, "{value}"),
+            Self::Real(value) => write!(formatter, "{value:?}"),
+            Self::Text(value) => write!(formatter, "'{}'", value.replace('\'', "''")),
+        }
+    }
 }
 
 impl Plan {

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use async_trait::async_trait;
+use forebay_core::explanation::{Asked, Explanation};
 use forebay_core::extraction::SourceTableName;
 use forebay_core::source::{
     Checkpoint, CursorValue, ReadRequest, Snapshot, SourceError, SourceErrorKind, TableReader, TableRows,
@@ -111,31 +112,9 @@ impl Snapshot for SqliteSnapshot {
         let mut lease = Lease::take(&self.shared).await;
         let connection = lease.connection();
         let table = catalog::table(connection, &request.table).await?;
-        let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
-        let columns: Vec<Column> = chosen(&request.table, &names, &request.columns)?
-            .into_iter()
-            .map(|place| table.columns[place].clone())
-            .collect();
-        let name = request.table.name.as_str();
-        let mut bounds = None;
-        if let Some(wanted) = &request.date_bounds {
-            let column = &table.columns[place(&request.table, &names, wanted.column.as_str())?];
-            let (order, _) = order::look(connection, name, "creation date", column).await?;
-            bounds = Some(Compared { column, order });
-        }
-        let (mut cursor, mut newest) = (None, Stored::Null);
-        if let Some(wanted) = &request.cursor {
-            let column = &table.columns[place(&request.table, &names, wanted.as_str())?];
-            let (order, greatest) = order::look(connection, name, "change date", column).await?;
-            (cursor, newest) = (Some(Compared { column, order }), greatest);
-        }
-        let plan = query::plan(request, &table, &columns, bounds.as_ref(), cursor.as_ref())?;
+        let Planned { columns, cursor, newest, plan } = planned(connection, request, &table).await?;
         let position = last_row(connection, request, &table).await?;
         let checkpoint = checkpoint(request, cursor.as_ref(), &newest, position);
-        // What is wrong in a filter is said here rather than in the middle of the rows.
-        let sql = AssertSqlSafe(plan.sql.clone()).into_sql_str();
-        let step = format!("read table \"{}\" with its filters", request.table);
-        connection.prepare(sql).await.map_err(|error| failed(&step, error))?;
         lease.rest();
 
         let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
@@ -151,6 +130,60 @@ impl Snapshot for SqliteSnapshot {
         let batches = stream::lazy(move |sender| tokio::spawn(reader.run(shared, alive, sender)));
         Ok(TableReader::Rows(TableRows { schema, key: table.key, extent, batches, checkpoint, notes }))
     }
+
+    async fn explain(&self, request: &ReadRequest) -> Result<Explanation, SourceError> {
+        let mut lease = Lease::take(&self.shared).await;
+        let connection = lease.connection();
+        let table = catalog::table(connection, &request.table).await?;
+        let Planned { plan, .. } = planned(connection, request, &table).await?;
+        lease.rest();
+        let values = plan.bound.iter().map(ToString::to_string).collect();
+        Ok(Explanation {
+            asked: Asked::Statement { sql: plan.sql, values, in_ranges: false },
+            notes: plan.notes,
+        })
+    }
+}
+
+/// What a request comes to, before anything is read.
+struct Planned<'a> {
+    columns: Vec<Column>,
+    cursor: Option<Compared<'a>>,
+    /// The newest value of the cursor's column.
+    newest: Stored,
+    plan: Plan,
+}
+
+/// Decides what is asked for.
+async fn planned<'a>(
+    connection: &mut SqliteConnection,
+    request: &ReadRequest,
+    table: &'a Table,
+) -> Result<Planned<'a>, SourceError> {
+    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let columns: Vec<Column> = chosen(&request.table, &names, &request.columns)?
+        .into_iter()
+        .map(|place| table.columns[place].clone())
+        .collect();
+    let name = request.table.name.as_str();
+    let mut bounds = None;
+    if let Some(wanted) = &request.date_bounds {
+        let column = &table.columns[place(&request.table, &names, wanted.column.as_str())?];
+        let (order, _) = order::look(connection, name, "creation date", column).await?;
+        bounds = Some(Compared { column, order });
+    }
+    let (mut cursor, mut newest) = (None, Stored::Null);
+    if let Some(wanted) = &request.cursor {
+        let column = &table.columns[place(&request.table, &names, wanted.as_str())?];
+        let (order, greatest) = order::look(connection, name, "change date", column).await?;
+        (cursor, newest) = (Some(Compared { column, order }), greatest);
+    }
+    let plan = query::plan(request, table, &columns, bounds.as_ref(), cursor.as_ref())?;
+    // What is wrong in a filter is said here rather than in the middle of the rows.
+    let sql = AssertSqlSafe(plan.sql.clone()).into_sql_str();
+    let step = format!("read table \"{}\" with its filters", request.table);
+    connection.prepare(sql).await.map_err(|error| failed(&step, error))?;
+    Ok(Planned { columns, cursor, newest, plan })
 }
 
 fn field(column: &Column) -> Field {

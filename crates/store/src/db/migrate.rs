@@ -45,6 +45,9 @@ static MIGRATIONS: &[Migration] = &[
     migration!(12, "credentials", "0012_credentials.sql"),
     migration!(13, "sessions", "0013_sessions.sql"),
     migration!(14, "history", "0014_history.sql"),
+    migration!(15, "groups", "0015_groups.sql"),
+    migration!(16, "audit", "0016_audit.sql"),
+    migration!(17, "oidc", "0017_oidc.sql"),
 ];
 
 /// Where it is written which steps a database has had. The name and the columns are those of the first versions.

@@ -4,20 +4,37 @@
 //! Each change has a savepoint of its own: one that fails is undone alone. It may have seen what others of the
 //! same transaction wrote, so no answer is given, not even a refusal, before all of it is on the disk; when the
 //! disk does not take it, all of them are told so.
+//!
+//! A change that nobody waits for goes along with the next transaction. It has one of its own when none comes within
+//! a moment, so that it costs no confirmation as long as others write.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{self, Arc, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use forebay_core::{Error, Result};
 use tokio::sync::{Mutex, oneshot};
 
 use super::readers::closed;
-use super::{Connection, Failure, Location, error, no_room};
+use super::{Connection, Failure, Location, Query, error, no_room};
+
+/// How long a change that nobody waits for may wait for others.
+const SOON: Duration = Duration::from_millis(250);
 
 pub(crate) struct Writer {
     turn: Arc<Mutex<Turn>>,
-    /// Says that something waits to be confirmed. Dropped, it ends the thread that confirms.
-    due: mpsc::Sender<()>,
+    soon: Soon,
+    /// Says that something is to be confirmed. Dropped, it ends the thread that confirms.
+    due: mpsc::Sender<Due>,
+}
+
+/// Changes that nobody waits for. There are never more of them than come while one transaction is confirmed.
+type Soon = Arc<sync::Mutex<Vec<Query>>>;
+
+/// When something is to be confirmed.
+enum Due {
+    Now,
+    Soon,
 }
 
 /// What only one may use at a time. Who comes first has it first.
@@ -27,6 +44,7 @@ struct Turn {
     connection: Option<Connection>,
     /// Those whose changes are made and not confirmed. Only then is a transaction open.
     waiting: Vec<oneshot::Sender<Confirmed>>,
+    soon: Soon,
 }
 
 /// What became of a transaction.
@@ -40,7 +58,9 @@ enum Confirmed {
 impl Writer {
     /// Writes through this connection; `location` is where another one is made should it break.
     pub(crate) fn new(connection: Connection, location: Location) -> Result<Self> {
-        let turn = Turn { location, connection: Some(connection), waiting: Vec::new() };
+        let soon = Soon::default();
+        let turn =
+            Turn { location, connection: Some(connection), waiting: Vec::new(), soon: Arc::clone(&soon) };
         let turn = Arc::new(Mutex::new(turn));
         let (due, dues) = mpsc::channel();
         let confirming = Arc::clone(&turn);
@@ -48,7 +68,7 @@ impl Writer {
             .name("metadata".to_owned())
             .spawn(move || confirm_all(&dues, &confirming))
             .map_err(Error::internal)?;
-        Ok(Self { turn, due })
+        Ok(Self { turn, soon, due })
     }
 
     /// Makes a change, all of it or, when it gives an error, nothing. It is on the disk when this returns.
@@ -81,6 +101,19 @@ impl Writer {
         confirm(done, confirmed).await
     }
 
+    /// Makes a change with the next transaction and waits for nothing. When it fails, the log says so; a kill within
+    /// a moment loses it.
+    pub(crate) fn change_soon(&self, change: Query) {
+        let is_first = {
+            let mut soon = self.soon.lock().unwrap_or_else(PoisonError::into_inner);
+            soon.push(change);
+            soon.len() == 1
+        };
+        if is_first && self.due.send(Due::Soon).is_err() {
+            tracing::error!("the thread that confirms the metadata is gone: a change is lost");
+        }
+    }
+
     /// Waits for what is under way, and closes the connection.
     pub(crate) async fn close(&self) {
         let mut turn = self.turn.lock().await;
@@ -104,11 +137,26 @@ async fn confirm<T, E: From<Error>>(
 }
 
 /// Commits what waits, whenever something does. Those who came before this one's turn are in it.
-fn confirm_all(dues: &mpsc::Receiver<()>, turn: &Mutex<Turn>) {
-    while dues.recv().is_ok() {
+fn confirm_all(dues: &mpsc::Receiver<Due>, turn: &Mutex<Turn>) {
+    while let Ok(due) = dues.recv() {
+        if let Due::Soon = due {
+            let until = Instant::now() + SOON;
+            while let Ok(Due::Soon) = dues.recv_timeout(until.saturating_duration_since(Instant::now())) {}
+        }
         turn.blocking_lock().commit();
     }
     // The last handle is gone, and nobody waits for an answer any more.
+    turn.blocking_lock().commit();
+}
+
+/// Opens a transaction.
+fn begin(connection: &Connection) -> Result<()> {
+    if !connection.is_autocommit() {
+        // The author of a change has panicked.
+        connection.execute_batch("rollback").map_err(error)?;
+    }
+    connection.prepare_cached("begin immediate").and_then(|mut begin| begin.raw_execute()).map_err(error)?;
+    Ok(())
 }
 
 /// Undoes a change unless it is told to keep it, also when its author panics.
@@ -151,19 +199,12 @@ impl Turn {
     fn change<T, E: From<Error>>(
         &mut self,
         work: impl FnOnce(&Connection) -> std::result::Result<T, E>,
-        due: &mpsc::Sender<()>,
+        due: &mpsc::Sender<Due>,
     ) -> std::result::Result<Changed<T, E>, E> {
         let first = self.waiting.is_empty();
         let connection = self.connection.as_ref().ok_or_else(closed)?;
         if first {
-            if !connection.is_autocommit() {
-                // The author of a change has panicked.
-                connection.execute_batch("rollback").map_err(error)?;
-            }
-            connection
-                .prepare_cached("begin immediate")
-                .and_then(|mut begin| begin.raw_execute())
-                .map_err(error)?;
+            begin(connection)?;
         }
         let savepoint = Savepoint::begin(connection).map_err(error)?;
         let mut done = work(connection);
@@ -187,19 +228,28 @@ impl Turn {
         }
         let (sender, confirmed) = oneshot::channel();
         self.waiting.push(sender);
-        if first && due.send(()).is_err() {
+        if first && due.send(Due::Now).is_err() {
             // The thread that confirms is gone: it must have panicked.
             self.commit();
         }
         Ok((done, Some(confirmed)))
     }
 
-    /// Commits what waits and tells those who wait for it.
+    /// Commits what waits, with what nobody waits for, and tells those who wait.
     fn commit(&mut self) {
-        if self.waiting.is_empty() {
+        let soon = std::mem::take(&mut *self.soon.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.waiting.is_empty() && soon.is_empty() {
             return;
         }
         let Some(connection) = &self.connection else { return };
+        let lost = soon.len();
+        if let Err(error) = self.make(connection, soon) {
+            tracing::error!(error = &error as &dyn std::error::Error, lost, "the metadata cannot be written");
+            if connection.is_autocommit() {
+                self.tell(&Confirmed::NoRoom);
+                return;
+            }
+        }
         let committed = connection.prepare_cached("commit").and_then(|mut commit| commit.raw_execute());
         let confirmed = match committed.map_err(error) {
             Ok(_) => Confirmed::Yes,
@@ -218,6 +268,31 @@ impl Turn {
             }
         };
         self.tell(&confirmed);
+    }
+
+    /// Makes the changes that nobody waits for, each for itself, in the transaction that is open or in a new one.
+    ///
+    /// # Errors
+    /// There is none to make them in, or there is none any more: the disk is full, or fails.
+    fn make(&self, connection: &Connection, changes: Vec<Query>) -> Result<()> {
+        if self.waiting.is_empty() {
+            begin(connection)?;
+        }
+        for change in changes {
+            let made = Savepoint::begin(connection).and_then(|savepoint| {
+                change.execute(connection)?;
+                savepoint.keep()
+            });
+            match made.map_err(error) {
+                Err(refused) if connection.is_autocommit() => return Err(refused),
+                Err(refused) => {
+                    let refused = &refused as &dyn std::error::Error;
+                    tracing::error!(error = refused, "a change of the metadata was refused");
+                }
+                Ok(()) => {}
+            }
+        }
+        Ok(())
     }
 
     fn tell(&mut self, confirmed: &Confirmed) {

@@ -10,7 +10,7 @@ async fn permissions_are_those_of_the_service_and_the_pool() {
     let user = new_user(Role::Member);
     let subject = Subject::User(user.id);
     let grant = |scope, permissions: &[Permission]| Grant {
-        subject,
+        grantee: subject.into(),
         scope,
         permissions: permissions.iter().copied().collect(),
     };
@@ -43,7 +43,7 @@ async fn every_permission_fits_the_schema() {
     let application = Application { id: ApplicationId::random(), name: name("Loader"), created_at: at(1) };
     store.create_application(&application).await.unwrap();
     let grant = Grant {
-        subject: Subject::Application(application.id),
+        grantee: Grantee::Application(application.id),
         scope: Scope::Service,
         permissions: BTreeSet::from(Permission::ALL),
     };
@@ -105,7 +105,7 @@ async fn pools_are_listed_by_what_is_granted_in_them() {
     store.create_user(&neighbour).await.unwrap();
     let permissions = BTreeSet::from([Permission::Edit, Permission::Manage]);
     let other_grant =
-        Grant { subject: Subject::User(neighbour.id), scope: Scope::Pool(pool.id), permissions };
+        Grant { grantee: Grantee::User(neighbour.id), scope: Scope::Pool(pool.id), permissions };
     store.set_grant(&other_grant).await.unwrap();
     let subject = Subject::User(user.id);
     let watching = [Permission::View, Permission::Execute];
@@ -114,7 +114,11 @@ async fn pools_are_listed_by_what_is_granted_in_them() {
         pools.into_iter().map(|pool| pool.id).collect::<BTreeSet<_>>()
     };
     assert_eq!(seen().await, BTreeSet::new());
-    let grant = |scope, permission| Grant { subject, scope, permissions: BTreeSet::from([permission]) };
+    let grant = |scope, permission| Grant {
+        grantee: subject.into(),
+        scope,
+        permissions: BTreeSet::from([permission]),
+    };
     store.set_grant(&grant(Scope::Pool(pool.id), Permission::Edit)).await.unwrap();
     assert_eq!(seen().await, BTreeSet::new());
     store.set_grant(&grant(Scope::Pool(pool.id), Permission::Execute)).await.unwrap();

@@ -6,6 +6,7 @@ use forebay_core::history::{CountedRuns, Day, HistoryFilter, LearnedStep};
 use super::*;
 use crate::comparison::{EXECUTION_BEFORE, LEARNED_STEPS};
 use crate::history::{EXECUTIONS_IN_HISTORY, EXECUTIONS_OF_JOB_IN_HISTORY, LATEST_SUCCESSES, RUNS_BY_DAY};
+use crate::last_loads::LAST_STEPS;
 
 const DAY: i64 = 86_400_000;
 
@@ -196,6 +197,8 @@ async fn what_the_history_looks_for_is_found_by_an_index() {
         (EXECUTION_BEFORE, "executions USING INDEX executions_of_job (job_id=? AND"),
         (LEARNED_STEPS, "executions USING INDEX executions_of_job (job_id=? AND"),
         (LEARNED_STEPS, "SEARCH step USING PRIMARY KEY (execution_id=?)"),
+        (LAST_STEPS, "executions USING COVERING INDEX executions_of_job (job_id=?)"),
+        (LAST_STEPS, "SEARCH step USING PRIMARY KEY (execution_id=?)"),
     ] {
         let mut asked = sql.to_owned();
         for (place, value) in ["'[]'", "1", "2", "null", "null", "50", "0", "'x'"].iter().enumerate().rev() {

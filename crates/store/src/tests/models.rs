@@ -4,7 +4,7 @@ use forebay_core::model::Calendar;
 use forebay_core::model::load::{
     KEY_WARNING, LoadKind, LoadStatus, LoadedTable, ModelLoadRecord, PlannedLoad,
 };
-use forebay_core::model::name_mapping::{MappingKind, NAME_MAPPING_LIMIT, NameMapping};
+use forebay_core::model::name_mapping::{CountedMappings, MappingKind, NAME_MAPPING_LIMIT, NameMapping};
 
 use super::*;
 use crate::db::migrate;
@@ -149,6 +149,17 @@ async fn loads_are_told_live_ones_first_and_then_the_newest() {
     store.finish_execution(of_job.id, Status::Cancel, None, at(24)).await.unwrap();
     assert_eq!(statuses().await[0], (of_job.id, LoadStatus::Canceled, 0));
 
+    // Of all models of a pool, the first of each.
+    let other = new_model(model.pool_id);
+    store.create_data_model(&other).await.unwrap();
+    let (of_other, _) = queued(&store, &other, other.id.into(), 30).await;
+    let mut newest = told(&store.newest_model_loads(model.pool_id).await.unwrap());
+    newest.sort_by_key(|load| load.0 != of_job.id);
+    assert_eq!(newest, [(of_job.id, LoadStatus::Canceled, 0), (of_other.id, LoadStatus::Running, 0)]);
+    assert!(store.newest_model_loads(DataPoolId::random()).await.unwrap().is_empty());
+    store.finish_execution(of_other.id, Status::Cancel, None, at(31)).await.unwrap();
+    store.delete_data_model(model.pool_id, other.id).await.unwrap();
+
     // Reloads go with the model, and what is dropped of executions goes with them.
     store.delete_data_model(model.pool_id, model.id).await.unwrap();
     assert_eq!(number(&store, "select count(*) from model_loads"), 1);
@@ -184,6 +195,12 @@ async fn name_mappings_are_replaced_by_what_they_name_and_go_with_the_model() {
     let renamed = NameMapping { translation: "Purchases".to_owned(), ..first };
     store.add_name_mappings(pool, id, vec![german.clone(), renamed.clone()]).await.unwrap();
     assert_eq!(store.name_mappings(id).await.unwrap(), [renamed.clone(), second.clone(), german.clone()]);
+    let counted =
+        |kind, language: &str, mappings| CountedMappings { kind, language: language.to_owned(), mappings };
+    let (counts, page) = store.name_mapping_page(id, 2, 1).await.unwrap();
+    assert_eq!(page, std::slice::from_ref(&german));
+    let (column, table) = (MappingKind::Column, MappingKind::Table);
+    assert_eq!(counts, [counted(column, "EN", 1), counted(table, "DE", 1), counted(table, "EN", 1)]);
     // All or none.
     let many = (0..NAME_MAPPING_LIMIT).map(|n| mapping(MappingKind::General, &n.to_string(), "x")).collect();
     let result = store.add_name_mappings(pool, id, many).await;

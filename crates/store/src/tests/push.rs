@@ -1,30 +1,14 @@
 //! Data pushes, and the lanes in which they run.
 
 use forebay_core::id::{PushChunkId, PushJobId};
-use forebay_core::push::{ChunkKind, FileFormat, PushChunk, PushJob, PushKind, PushSettings};
+use forebay_core::push::{ChunkKind, PushChunk, PushJob, PushKind, PushSettings};
 
 use super::*;
 
 const LIMITS: Limits = Limits { running: 10, per_pool: 10, per_source: 10 };
 
 fn new_push(pool: &DataPool, created_at: i64) -> PushJob {
-    let settings = PushSettings {
-        target: identifier(&"T".repeat(255)),
-        kind: PushKind::Delta,
-        format: FileFormat::Parquet,
-        connection_id: None,
-        target_schema: None,
-        upsert_strategy: None,
-        text_length: None,
-        post_execution_query: None,
-        allow_duplicate: None,
-        foreign_keys: None,
-        keys: Vec::new(),
-        table_schema: None,
-        mirrors: Vec::new(),
-        changed_at: None,
-        deletion_column: None,
-    };
+    let settings = PushSettings::new(identifier(&"T".repeat(255)), PushKind::Delta);
     PushJob {
         id: PushJobId::random(),
         pool_id: pool.id,

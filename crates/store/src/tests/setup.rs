@@ -232,7 +232,7 @@ async fn a_deleted_pool_takes_everything_along() {
     let user = new_user(Role::Member);
     store.create_user(&user).await.unwrap();
     let permissions = BTreeSet::from([Permission::View]);
-    let grant = Grant { subject: Subject::User(user.id), scope: Scope::Pool(pool.id), permissions };
+    let grant = Grant { grantee: Grantee::User(user.id), scope: Scope::Pool(pool.id), permissions };
     store.set_grant(&grant).await.unwrap();
     let execution = new_execution(&job, 10);
     store.start_execution(&execution, &[new_task_execution(0, Status::Queued)], SPEC, None).await.unwrap();

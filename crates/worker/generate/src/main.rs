@@ -4,12 +4,14 @@
 use std::path::Path;
 
 /// What carries secrets cannot be shown by mistake: it gets no `Debug`.
-const SECRET: [&str; 5] = [
+const SECRET: [&str; 7] = [
     "forebay.worker.v1.StartRun",
     "forebay.worker.v1.RunCommand",
     "forebay.worker.v1.RunCommand.command",
     "forebay.worker.v1.CheckRequest",
     "forebay.worker.v1.DiscoverRequest",
+    "forebay.worker.v1.PreviewRequest",
+    "forebay.worker.v1.ExplainRequest",
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

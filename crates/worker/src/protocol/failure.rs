@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use forebay_core::check::Step;
 use forebay_core::source::{SourceError, SourceErrorKind};
 use forebay_core::warehouse::{WarehouseError, WarehouseErrorKind};
 
@@ -68,10 +69,12 @@ pub(crate) fn of_source(error: &SourceError) -> Failure {
         SourceErrorKind::Invalid => FailureKind::Invalid,
         SourceErrorKind::Value => FailureKind::Value,
     };
-    failure(kind, &error.message, error.source())
+    let step = error.step.map(|step| step.name().to_owned());
+    Failure { step, ..failure(kind, &error.message, error.source()) }
 }
 
 pub(crate) fn to_source(failure: Failure) -> SourceError {
+    let step = failure.step.as_deref().and_then(Step::of_name);
     let kind = match failure.kind() {
         FailureKind::Denied => SourceErrorKind::Denied,
         FailureKind::Invalid => SourceErrorKind::Invalid,
@@ -85,7 +88,7 @@ pub(crate) fn to_source(failure: Failure) -> SourceError {
         | FailureKind::Internal
         | FailureKind::Stale => SourceErrorKind::Unreachable,
     };
-    let error = SourceError::new(kind, failure.message);
+    let error = SourceError { step, ..SourceError::new(kind, failure.message) };
     match cause(failure.causes) {
         Some(cause) => error.caused_by(cause),
         None => error,
@@ -98,7 +101,7 @@ fn failure(kind: FailureKind, message: &str, mut cause: Option<&(dyn Error + 'st
         causes.push(error.to_string());
         cause = error.source();
     }
-    Failure { kind: kind.into(), message: message.to_owned(), causes }
+    Failure { kind: kind.into(), message: message.to_owned(), causes, step: None }
 }
 
 fn cause(causes: Vec<String>) -> Option<Box<Told>> {

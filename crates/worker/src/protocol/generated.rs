@@ -84,6 +84,9 @@ pub struct QueryRequest {
     pub schemas: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(uint64, tag = "3")]
     pub limit: u64,
+    /// A statement of a transformation as JSON, in the place of all above; empty when there is none.
+    #[prost(bytes = "vec", tag = "4")]
+    pub script: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueryReply {
@@ -216,6 +219,46 @@ pub struct SourceTable {
     #[prost(uint64, optional, tag = "5")]
     pub rows: ::core::option::Option<u64>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct PreviewRequest {
+    /// A connection's configuration as JSON. It holds secrets.
+    #[prost(bytes = "vec", tag = "1")]
+    pub config: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, optional, tag = "2")]
+    pub schema: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// The most rows to look at.
+    #[prost(uint64, tag = "4")]
+    pub rows: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PreviewReply {
+    /// What was found among the rows, as JSON.
+    #[prost(bytes = "vec", tag = "1")]
+    pub findings: ::prost::alloc::vec::Vec<u8>,
+    /// The rows, as a query's.
+    #[prost(message, repeated, tag = "2")]
+    pub rows: ::prost::alloc::vec::Vec<QueryReply>,
+    #[prost(message, optional, tag = "3")]
+    pub failure: ::core::option::Option<Failure>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ExplainRequest {
+    /// An execution spec with the one table as JSON. It holds secrets.
+    #[prost(bytes = "vec", tag = "1")]
+    pub spec: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainReply {
+    /// The explanation as JSON.
+    #[prost(bytes = "vec", tag = "1")]
+    pub explanation: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub failure: ::core::option::Option<Failure>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BackupRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -241,6 +284,9 @@ pub struct Failure {
     /// For the log: what caused it, the nearest cause first.
     #[prost(string, repeated, tag = "3")]
     pub causes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// On the way to a source: the name of the step that failed.
+    #[prost(string, optional, tag = "4")]
+    pub step: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -517,6 +563,36 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("forebay.worker.v1.Worker", "Discover"));
             self.inner.unary(req, path, codec).await
         }
+        /// The first rows of a table at a source. A call that is dropped ends the statement there.
+        pub async fn preview(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PreviewRequest>,
+        ) -> std::result::Result<tonic::Response<super::PreviewReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/forebay.worker.v1.Worker/Preview");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("forebay.worker.v1.Worker", "Preview"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What an extraction would ask its source for. Nothing is read.
+        pub async fn explain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExplainReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| tonic::Status::unknown(format!("Service was not ready: {}", e.into())))?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/forebay.worker.v1.Worker/Explain");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("forebay.worker.v1.Worker", "Explain"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Makes a consistent copy of the pool in a new folder on the same disk.
         pub async fn backup(
             &mut self,
@@ -602,6 +678,16 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::DiscoverRequest>,
         ) -> std::result::Result<tonic::Response<super::DiscoverReply>, tonic::Status>;
+        /// The first rows of a table at a source. A call that is dropped ends the statement there.
+        async fn preview(
+            &self,
+            request: tonic::Request<super::PreviewRequest>,
+        ) -> std::result::Result<tonic::Response<super::PreviewReply>, tonic::Status>;
+        /// What an extraction would ask its source for. Nothing is read.
+        async fn explain(
+            &self,
+            request: tonic::Request<super::ExplainRequest>,
+        ) -> std::result::Result<tonic::Response<super::ExplainReply>, tonic::Status>;
         /// Makes a consistent copy of the pool in a new folder on the same disk.
         async fn backup(
             &self,
@@ -945,6 +1031,74 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DiscoverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/forebay.worker.v1.Worker/Preview" => {
+                    #[allow(non_camel_case_types)]
+                    struct PreviewSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::PreviewRequest> for PreviewSvc<T> {
+                        type Response = super::PreviewReply;
+                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
+                        fn call(&mut self, request: tonic::Request<super::PreviewRequest>) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move { <T as Worker>::preview(&inner, request).await };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PreviewSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/forebay.worker.v1.Worker/Explain" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::ExplainRequest> for ExplainSvc<T> {
+                        type Response = super::ExplainReply;
+                        type Future = BoxFuture<tonic::Response<Self::Response>, tonic::Status>;
+                        fn call(&mut self, request: tonic::Request<super::ExplainRequest>) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move { <T as Worker>::explain(&inner, request).await };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

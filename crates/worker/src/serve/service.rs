@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::name::Identifier;
 use forebay_core::plane::PoolPlane;
+use forebay_core::spec::ScriptQuery;
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::Query;
 use futures::FutureExt;
@@ -20,9 +21,9 @@ use crate::protocol::rows::Replies;
 use crate::protocol::worker_server::Worker;
 use crate::protocol::{
     BackupReply, BackupRequest, CheckReply, CheckRequest, DiscoverReply, DiscoverRequest, EndReply,
-    EndRequest, ExportReply, ExportRequest, HeartbeatReply, HeartbeatRequest, HelloReply, HelloRequest,
-    PROTOCOL, QueryReply, QueryRequest, RunCommand, RunNews, TablesReply, TablesRequest, export, failure,
-    tables,
+    EndRequest, ExplainReply, ExplainRequest, ExportReply, ExportRequest, HeartbeatReply, HeartbeatRequest,
+    HelloReply, HelloRequest, PROTOCOL, PreviewReply, PreviewRequest, QueryReply, QueryRequest, RunCommand,
+    RunNews, TablesReply, TablesRequest, export, failure, preview, tables,
 };
 use crate::serve::About;
 use crate::serve::run::{self, Running};
@@ -87,9 +88,15 @@ impl Worker for Service {
             schemas: schemas.map_err(|error| Status::invalid_argument(error.to_string()))?,
             limit: usize::try_from(request.limit).unwrap_or(usize::MAX),
         };
+        let script = script(&request.script)?;
         let plane = Arc::clone(&self.plane);
         // All of it within the stream: one that is dropped, because the call was, interrupts the statement.
-        let answer = async move { guarded(plane.query(query, &Stop::never())).await };
+        let answer = async move {
+            match script {
+                None => guarded(plane.query(query, &Stop::never())).await,
+                Some(script) => guarded(plane.query_script(script, &Stop::never())).await,
+            }
+        };
         let replies = stream::once(answer).flat_map(|answer| match answer {
             Ok(answer) => stream::iter(Replies::new(answer).map(Ok)).boxed(),
             Err(panicked) => stream::iter([Err(panicked)]).boxed(),
@@ -132,6 +139,25 @@ impl Worker for Service {
         Ok(Response::new(DiscoverReply { tables, failure }))
     }
 
+    async fn preview(&self, request: Request<PreviewRequest>) -> Result<Response<PreviewReply>, Status> {
+        let request = request.into_inner();
+        let config = config(&request.config)?;
+        let table =
+            preview::to_table(&request).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let rows = usize::try_from(request.rows).unwrap_or(usize::MAX);
+        // A call that is dropped drops this, which ends the statement at the source.
+        let looked = guarded(self.plane.preview(&config, &table, rows)).await?;
+        Ok(Response::new(preview::of_preview(looked)))
+    }
+
+    async fn explain(&self, request: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        // The text of the error could quote a secret.
+        let spec = serde_json::from_slice(&request.into_inner().spec)
+            .map_err(|_| Status::invalid_argument("the execution spec cannot be read by this version"))?;
+        let explained = guarded(self.plane.explain(&spec)).await?;
+        Ok(Response::new(preview::of_explanation(explained)))
+    }
+
     async fn backup(&self, _: Request<BackupRequest>) -> Result<Response<BackupReply>, Status> {
         use std::os::unix::ffi::OsStringExt;
 
@@ -155,6 +181,14 @@ fn config(json: &[u8]) -> Result<ConnectionConfig, Status> {
     serde_json::from_slice(json).map_err(|_| {
         Status::invalid_argument("the connection's configuration cannot be read by this version")
     })
+}
+
+fn script(json: &[u8]) -> Result<Option<ScriptQuery>, Status> {
+    if json.is_empty() {
+        return Ok(None);
+    }
+    let read = serde_json::from_slice(json).map(Some);
+    read.map_err(|error| Status::invalid_argument(format!("the statement cannot be read: {error}")))
 }
 
 /// A call that panics ends by itself: the worker and its other calls go on.

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use forebay_core::connection::{ConnectionConfig, PostgresqlConfig, SslMode};
 use forebay_core::export::{ExportChunk, ExportFiles, ExportFormat, ExportRequest};
-use forebay_core::id::{DataExportId, DataModelId, DataPoolId};
+use forebay_core::extraction::SourceTableName;
+use forebay_core::id::{DataConnectionId, DataExportId, DataModelId, DataPoolId};
 use forebay_core::name::Identifier;
+use forebay_core::parameter::{ParameterOrigin, ParameterType};
 use forebay_core::plane::DataPlane;
 use forebay_core::pool::global_schema;
 use forebay_core::secret::Secret;
+use forebay_core::source::SourceErrorKind;
+use forebay_core::spec::{NamedSchema, ParameterSpec, ScriptQuery};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTableKind, Query, WarehouseErrorKind};
 
-use crate::tests::child::{KINDS, SOURCE_KINDS, rows};
-use crate::tests::house::{House, query};
+use crate::tests::child::{KINDS, SOURCE_KINDS, STEPS, explanation, looked_at, rows};
+use crate::tests::house::{House, query, spec};
 
 fn config(database: &str) -> ConnectionConfig {
     ConnectionConfig::Postgresql(PostgresqlConfig {
@@ -49,6 +53,27 @@ async fn rows_come_as_they_were_sent() {
 }
 
 #[tokio::test]
+async fn a_statement_of_a_transformation_comes_as_it_was_asked() {
+    let (house, pool) = (House::new(), DataPoolId::random());
+    let connection = DataConnectionId::random();
+    let asked = ScriptQuery {
+        sql: "SELECT '<%=since%>'".to_owned(),
+        pool_id: pool,
+        connection_id: Some(connection),
+        parameters: vec![ParameterSpec {
+            placeholder: "since".to_owned(),
+            data_type: ParameterType::Date,
+            origin: ParameterOrigin::Constant,
+            values: vec!["2024-01-01".to_owned()],
+        }],
+        schemas: vec![NamedSchema { connection_id: connection, name: "ERP".to_owned() }],
+        limit: 42,
+    };
+    let answer = house.plane.query_script(pool, asked.clone(), &Stop::never()).await.unwrap();
+    assert_eq!(*answer.schema.field(0).name(), format!("{asked:?}"));
+}
+
+#[tokio::test]
 async fn errors_keep_their_kind_their_message_and_their_causes() {
     let (house, pool) = (House::new(), DataPoolId::random());
     for (number, kind) in KINDS.into_iter().enumerate() {
@@ -59,7 +84,8 @@ async fn errors_keep_their_kind_their_message_and_their_causes() {
     }
     for (number, kind) in SOURCE_KINDS.into_iter().enumerate() {
         let error = house.plane.check(pool, &config(&number.to_string())).await.unwrap_err();
-        assert_eq!((error.kind, error.message.as_str()), (kind, "as told"));
+        assert_eq!((error.kind, error.step), (kind, Some(STEPS[number])));
+        assert_eq!(error.message, format!("{}: as told", STEPS[number]));
     }
     house.plane.check(pool, &config("good")).await.unwrap();
 }
@@ -157,4 +183,47 @@ async fn an_export_that_is_stopped_ends_in_the_worker_too() {
     stop.request();
     assert_eq!(asked.await.unwrap_err().kind, WarehouseErrorKind::Canceled);
     house.until("the export ends in the worker", async || dir.join("dropped").exists()).await;
+}
+
+fn source_table(schema: Option<&str>, name: &str) -> SourceTableName {
+    let identifier = |text: &str| Identifier::parse("name", text).unwrap();
+    SourceTableName { schema: schema.map(identifier), name: identifier(name) }
+}
+
+#[tokio::test]
+async fn a_look_at_a_table_comes_as_it_was_made() {
+    let (house, pool) = (House::new(), DataPoolId::random());
+    for table in [source_table(Some("public"), "orders"), source_table(None, "orders")] {
+        let seen = house.plane.preview(pool, &config("good"), &table, 40).await.unwrap();
+        let made = looked_at(&table, 40);
+        assert_eq!(seen.findings, made.findings);
+        assert_eq!((&seen.rows.schema, &seen.rows.batches), (&made.rows.schema, &made.rows.batches));
+        assert!(seen.rows.truncated);
+    }
+    let missing = source_table(Some("public"), "missing");
+    let error = house.plane.preview(pool, &config("good"), &missing, 40).await.unwrap_err();
+    assert_eq!((error.kind, error.step), (SourceErrorKind::Invalid, None));
+    assert_eq!(error.message, "public.missing is not there");
+}
+
+#[tokio::test]
+async fn a_look_at_a_table_that_is_dropped_ends_in_the_worker_too() {
+    let (house, pool) = (House::new(), DataPoolId::random());
+    let dir = house.dir.path().join("pools").join(pool.to_string());
+    let (settings, table) = (config("good"), source_table(None, "wait"));
+    let mut looking = Box::pin(house.plane.preview(pool, &settings, &table, 40));
+    tokio::select! {
+        seen = &mut looking => panic!("{seen:?} to a look that waits"),
+        () = house.until("the look runs", async || dir.join("waiting").exists()) => {}
+    }
+    drop(looking);
+    house.until("the look ends in the worker", async || dir.join("dropped").exists()).await;
+}
+
+#[tokio::test]
+async fn an_explanation_comes_as_it_was_made() {
+    let (house, pool) = (House::new(), DataPoolId::random());
+    assert_eq!(house.plane.explain(&spec(pool, "tell")).await.unwrap(), explanation());
+    let error = house.plane.explain(&spec(pool, "fail")).await.unwrap_err();
+    assert_eq!((error.kind, error.message.as_str()), (SourceErrorKind::Denied, "as told"));
 }

@@ -10,16 +10,19 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use async_trait::async_trait;
+use forebay_core::check::Step;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{Event, EventSink, Outcome};
 use forebay_core::execution::{Claim, LogLevel};
+use forebay_core::explanation::{Asked, Explanation, TableExplanation};
 use forebay_core::export::{ExportChunk, ExportRequest, Exported};
 use forebay_core::extraction::SourceTableName;
 use forebay_core::id::DataPoolId;
 use forebay_core::name::Identifier;
 use forebay_core::plane::PoolPlane;
+use forebay_core::preview::{ColumnFindings, Findings, Preview};
 use forebay_core::source::{SourceColumn, SourceError, SourceErrorKind, SourceTable};
-use forebay_core::spec::ExecutionSpec;
+use forebay_core::spec::{ExecutionSpec, ScriptQuery};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{
     PoolColumn, PoolTable, PoolTableKind, Query, Rows, WarehouseError, WarehouseErrorKind, WarehouseTable,
@@ -109,6 +112,9 @@ pub(super) const KINDS: [WarehouseErrorKind; 7] = [
     WarehouseErrorKind::Stale,
 ];
 
+/// The steps at which the kinds below fail.
+pub(super) const STEPS: [Step; 4] = [Step::Connect, Step::Login, Step::Database, Step::Tables];
+
 pub(super) const SOURCE_KINDS: [SourceErrorKind; 4] =
     [SourceErrorKind::Unreachable, SourceErrorKind::Denied, SourceErrorKind::Invalid, SourceErrorKind::Value];
 
@@ -152,6 +158,10 @@ impl PoolPlane for Told {
         }
     }
 
+    async fn query_script(&self, query: ScriptQuery, _: &Stop) -> Result<Rows, WarehouseError> {
+        Ok(named(&format!("{query:?}")))
+    }
+
     /// Does as the first query says; what it was asked is the name of the folder.
     async fn export(&self, request: ExportRequest, _: &Stop) -> Result<Option<Exported>, WarehouseError> {
         match request.queries[0].as_str() {
@@ -187,7 +197,7 @@ impl PoolPlane for Told {
         let ConnectionConfig::Postgresql(config) = config else { unreachable!("not asked") };
         assert_eq!(config.password.expose(), "secret");
         match config.database.parse::<usize>() {
-            Ok(kind) => Err(SourceError::new(SOURCE_KINDS[kind], "as told")),
+            Ok(kind) => Err(SourceError::at(STEPS[kind], SOURCE_KINDS[kind], "as told")),
             Err(_) => Ok(()),
         }
     }
@@ -201,6 +211,56 @@ impl PoolPlane for Told {
             rows,
         };
         Ok(vec![table(Some("public"), Some(3)), table(None, None)])
+    }
+
+    /// A look at a table of that name: `wait` never ends, and `missing` is not there.
+    async fn preview(
+        &self,
+        _: &ConnectionConfig,
+        table: &SourceTableName,
+        most: usize,
+    ) -> Result<Preview, SourceError> {
+        match table.name.as_str() {
+            "wait" => {
+                let _dropped = Dropped(self.dir.join("dropped"));
+                std::fs::write(self.dir.join("waiting"), "").unwrap();
+                std::future::pending().await
+            }
+            "missing" => Err(SourceError::new(SourceErrorKind::Invalid, format!("{table} is not there"))),
+            _ => Ok(looked_at(table, most)),
+        }
+    }
+
+    async fn explain(&self, spec: &ExecutionSpec) -> Result<TableExplanation, SourceError> {
+        match spec.schemas[0].name.as_str() {
+            "fail" => Err(SourceError::new(SourceErrorKind::Denied, "as told")),
+            _ => Ok(explanation()),
+        }
+    }
+}
+
+/// What a look at a table finds.
+pub(super) fn looked_at(table: &SourceTableName, most: usize) -> Preview {
+    let column =
+        ColumnFindings { name: identifier("number"), type_name: "bigint".to_owned(), nulls: 1, distinct: 2 };
+    let findings = Findings {
+        rows: most,
+        columns: vec![column],
+        key: vec![identifier("number")],
+        candidates: vec![vec![identifier("number"), identifier("text")]],
+        cut: 3,
+        notes: vec![table.to_string()],
+    };
+    Preview { findings, rows: rows(1, 40) }
+}
+
+/// What an extraction would ask for.
+pub(super) fn explanation() -> TableExplanation {
+    let full =
+        Asked::Statement { sql: "SELECT ?".to_owned(), values: vec!["'ü'".to_owned()], in_ranges: true };
+    TableExplanation {
+        full: Explanation { asked: full, notes: vec!["a note".to_owned()] },
+        delta: Explanation { asked: Asked::Refused("as told".to_owned()), notes: Vec::new() },
     }
 }
 

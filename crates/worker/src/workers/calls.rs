@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use forebay_core::export::{ExportRequest, Exported};
 use forebay_core::source::{SourceError, SourceErrorKind};
+use forebay_core::spec::ScriptQuery;
 use forebay_core::warehouse::{Query, Rows, WarehouseError, WarehouseErrorKind};
 use tonic::{Code, Status};
 
@@ -59,7 +60,7 @@ pub(super) async fn warehouse_error(worker: &Worker, status: Status) -> Warehous
 
 pub(super) async fn source_error(worker: &Worker, status: Status) -> SourceError {
     let error = warehouse_error(worker, status).await;
-    SourceError { kind: SourceErrorKind::Unreachable, message: error.message, source: error.source }
+    SourceError { source: error.source, ..SourceError::new(SourceErrorKind::Unreachable, error.message) }
 }
 
 pub(super) async fn query(worker: &Worker, query: Query) -> Result<Rows, WarehouseError> {
@@ -67,7 +68,19 @@ pub(super) async fn query(worker: &Worker, query: Query) -> Result<Rows, Warehou
         sql: query.sql,
         schemas: query.schemas.into_iter().map(Into::into).collect(),
         limit: u64::try_from(query.limit).unwrap_or(u64::MAX),
+        script: Vec::new(),
     };
+    rows(worker, request).await
+}
+
+pub(super) async fn query_script(worker: &Worker, query: &ScriptQuery) -> Result<Rows, WarehouseError> {
+    let script = serde_json::to_vec(query).map_err(|error| {
+        WarehouseError::new(WarehouseErrorKind::Internal, "the statement cannot be sent").caused_by(error)
+    })?;
+    rows(worker, QueryRequest { script, ..QueryRequest::default() }).await
+}
+
+async fn rows(worker: &Worker, request: QueryRequest) -> Result<Rows, WarehouseError> {
     let mut replies = match worker.client().query(request).await {
         Ok(replies) => replies.into_inner(),
         Err(status) => return Err(warehouse_error(worker, status).await),

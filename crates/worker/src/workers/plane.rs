@@ -10,16 +10,22 @@ use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::explanation::TableExplanation;
 use forebay_core::export::{ExportRequest, Exported};
+use forebay_core::extraction::SourceTableName;
 use forebay_core::id::DataPoolId;
 use forebay_core::plane::{Damage, DataPlane, Workers};
+use forebay_core::preview::Preview;
 use forebay_core::source::{SourceError, SourceErrorKind, SourceTable};
-use forebay_core::spec::ExecutionSpec;
+use forebay_core::spec::{ExecutionSpec, ScriptQuery};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTable, Query, Rows, WarehouseError, WarehouseErrorKind};
 
 use crate::protocol::rows::unreadable;
-use crate::protocol::{BackupRequest, CheckRequest, DiscoverRequest, TablesRequest, failure, tables};
+use crate::protocol::{
+    BackupRequest, CheckRequest, DiscoverRequest, ExplainRequest, PreviewRequest, TablesRequest, failure,
+    preview, tables,
+};
 use crate::workers::WorkerPlane;
 use crate::workers::calls::{self, source_error, warehouse_error};
 use crate::workers::worker::Purpose;
@@ -34,6 +40,23 @@ impl DataPlane for WorkerPlane {
         let asking = async {
             let lease = self.lease(pool, Purpose::Question).await?;
             calls::query(&lease, query).await
+        };
+        tokio::select! {
+            answer = asking => answer,
+            // The call is dropped, which interrupts the statement.
+            () = stop.requested() => Err(WarehouseError::new(WarehouseErrorKind::Canceled, "cancelled")),
+        }
+    }
+
+    async fn query_script(
+        &self,
+        pool: DataPoolId,
+        query: ScriptQuery,
+        stop: &Stop,
+    ) -> Result<Rows, WarehouseError> {
+        let asking = async {
+            let lease = self.lease(pool, Purpose::Question).await?;
+            calls::query_script(&lease, &query).await
         };
         tokio::select! {
             answer = asking => answer,
@@ -130,6 +153,38 @@ impl DataPlane for WorkerPlane {
         tables.map_err(|error| no_worker(unreadable().caused_by(error)))
     }
 
+    async fn preview(
+        &self,
+        pool: DataPoolId,
+        config: &ConnectionConfig,
+        table: &SourceTableName,
+        rows: usize,
+    ) -> Result<Preview, SourceError> {
+        let lease = self.lease(pool, Purpose::Question).await.map_err(no_worker)?;
+        let request = PreviewRequest {
+            config: json(config)?,
+            schema: table.schema.clone().map(Into::into),
+            name: table.name.clone().into(),
+            rows: u64::try_from(rows).unwrap_or(u64::MAX),
+        };
+        match lease.client().preview(request).await {
+            Ok(reply) => preview::to_preview(reply.into_inner()),
+            Err(status) => Err(source_error(&lease, status).await),
+        }
+    }
+
+    async fn explain(&self, spec: &ExecutionSpec) -> Result<TableExplanation, SourceError> {
+        let lease = self.lease(spec.pool_id, Purpose::Question).await.map_err(no_worker)?;
+        // The text of the error could quote a secret.
+        let spec = serde_json::to_vec(spec).map_err(|_| {
+            SourceError::new(SourceErrorKind::Invalid, "the extraction's settings cannot be written")
+        })?;
+        match lease.client().explain(ExplainRequest { spec }).await {
+            Ok(reply) => preview::to_explanation(reply.into_inner()),
+            Err(status) => Err(source_error(&lease, status).await),
+        }
+    }
+
     async fn damages(&self, pool: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
         let dir = self.shared.launch.pools_dir.join(pool.to_string());
         let look = Arc::clone(&self.shared.launch.damages);
@@ -157,7 +212,7 @@ impl DataPlane for WorkerPlane {
 }
 
 fn no_worker(error: WarehouseError) -> SourceError {
-    SourceError { kind: SourceErrorKind::Unreachable, message: error.message, source: error.source }
+    SourceError { source: error.source, ..SourceError::new(SourceErrorKind::Unreachable, error.message) }
 }
 
 fn json(config: &ConnectionConfig) -> Result<Vec<u8>, SourceError> {

@@ -188,7 +188,7 @@ async fn a_run_fails_with_the_reason_when_the_right_to_execute_is_gone() {
     let manager: Caller = house.member(scope, &[Permission::View, Permission::Manage]).await;
     let save = ScheduleSettings { on_failure: OnFailure::Stop, ..hourly(&[first.id, second.id]) };
     let schedule = house.engine.create_schedule(&manager, house.pool, save).await.unwrap();
-    let grant = Grant { subject: manager.subject, scope, permissions: [Permission::View].into() };
+    let grant = Grant { grantee: manager.subject.into(), scope, permissions: [Permission::View].into() };
     house.engine.set_grant(&house.admin, &grant).await.unwrap();
     house.later(HOUR).await;
     let runs = house.all_ended(schedule.id).await;

@@ -146,7 +146,7 @@ async fn whoever_saves_a_schedule_may_execute_and_whoever_watches_sees_it() {
     let save = engine.create_schedule(&half, house.pool, hourly(&[job.id])).await;
     assert!(matches!(save, Err(Error::Forbidden(_))), "{save:?}");
     let grant = Grant {
-        subject: half.subject,
+        grantee: half.subject.into(),
         scope: pool,
         permissions: [Permission::Manage, Permission::Execute].into(),
     };

@@ -1,6 +1,7 @@
 //! The caller, as `UserTransport`.
 
 use forebay_core::access::{Caller, Role, Subject};
+use forebay_core::id::GroupId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -47,8 +48,8 @@ pub(crate) struct UserTransport {
     migrated_to_idp: bool,
 }
 
-impl From<&Caller> for UserTransport {
-    fn from(caller: &Caller) -> Self {
+impl UserTransport {
+    pub(crate) fn of(caller: &Caller, groups: &[GroupId]) -> Self {
         let id = match caller.subject {
             Subject::User(id) => id.to_string(),
             Subject::Application(id) => id.to_string(),
@@ -66,6 +67,7 @@ impl From<&Caller> for UserTransport {
             account_created: true,
             admin: caller.role == Role::Admin,
             member: caller.role == Role::Member,
+            group_ids: groups.iter().map(GroupId::to_string).collect(),
             ..Self::default()
         }
     }

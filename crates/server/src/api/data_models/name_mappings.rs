@@ -7,7 +7,6 @@ mod spreadsheet;
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use forebay_core::error::{Error, Result};
@@ -102,7 +101,7 @@ impl NameMappingLoadReport {
 
 /// Reads a spreadsheet or CSV. The work is done off the async threads, for two files at a time: each may take as much
 /// memory as an unpacked file may have.
-async fn read(file: Bytes, model: &DataModel) -> Result<Vec<NameMapping>> {
+pub(crate) async fn read(file: Vec<u8>, model: &DataModel) -> Result<Vec<NameMapping>> {
     static READERS: Semaphore = Semaphore::const_new(2);
     let _reader = READERS.acquire().await.map_err(Error::internal)?;
     let reader = MappingReader::new(model);

@@ -13,12 +13,17 @@ use forebay_core::id::ExecutionId;
 use forebay_engine::{Engine, Following};
 use futures::Stream;
 use tokio::time::Instant;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{ExecutionView, TAG};
 use crate::api::auth::Auth;
 use crate::api::path::Path;
 use crate::api::problem::Reply;
 
+/// What every event is called.
+const EVENT: &str = "execution";
 /// Between two states a follower rests this many times as long as it took to read one: an execution of a thousand
 /// tables is told less often than one of two, and costs its followers the same.
 const REST: u32 = 10;
@@ -30,7 +35,7 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// the connection open.
 #[utoipa::path(
     get, path = "", tag = TAG,
-    responses((status = 200, body = ExecutionView, content_type = "text/event-stream"))
+    responses((status = 200, body = ExecutionEvent, content_type = "text/event-stream"))
 )]
 pub(crate) async fn execution_events(
     State(engine): State<Engine>,
@@ -53,6 +58,31 @@ pub(crate) async fn follow(
     follower.unsent = Some(follower.read().await?);
     let stream = futures::stream::unfold(Some(follower), |follower| async { follower?.next().await });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+/// One event of the stream. Comments, which keep the connection open, are none.
+pub(crate) struct ExecutionEvent;
+
+impl PartialSchema for ExecutionEvent {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let state = Ref::from_schema_name(ExecutionView::name());
+        ObjectBuilder::new()
+            .description(Some("One event of the stream. Comments, which keep the connection open, are none."))
+            .property("event", text().enum_values(Some([EVENT])))
+            .required("event")
+            .property("data", text().content_media_type("application/json").content_schema(Some(state)))
+            .required("data")
+            .build()
+            .into()
+    }
+}
+
+impl ToSchema for ExecutionEvent {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ExecutionView::schemas(schemas);
+        schemas.push((ExecutionView::name().into_owned(), ExecutionView::schema()));
+    }
 }
 
 struct Follower {
@@ -88,7 +118,7 @@ impl Follower {
                 }
             };
             if text != self.last {
-                let event = Event::default().event("execution").data(&text);
+                let event = Event::default().event(EVENT).data(&text);
                 self.last = text;
                 return Some((Ok(event), (!is_finished).then_some(self)));
             }

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::{QueryEnvironment, TAG, download};
 use crate::api::auth::Auth;
 use crate::api::body::Body;
-use crate::api::path::{ChunkNumber, Path};
+use crate::api::path::Path;
 use crate::api::problem::Reply;
 use crate::api::words::ExportType;
 
@@ -137,23 +137,6 @@ pub(crate) async fn data_export(
     Path((model, export)): Path<(DataModelId, DataExportId)>,
 ) -> Reply<Json<DataExportStatusResponse>> {
     Ok(Json(engine.data_export(&caller, model, export).await?.into()))
-}
-
-/// A file of an export.
-#[utoipa::path(
-    get, path = "", tag = TAG,
-    responses((status = 200, content(
-        ("application/vnd.apache.parquet"),
-        ("text/csv"),
-        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    )))
-)]
-pub(crate) async fn data_export_chunk(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path((model, export, chunk)): Path<(DataModelId, DataExportId, ChunkNumber)>,
-) -> Reply<Response> {
-    Ok(download(engine.export_file(&caller, model, export, Some(chunk.0)).await?))
 }
 
 /// The file of an export that has one.

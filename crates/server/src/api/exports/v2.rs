@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
 use forebay_core::Timestamp;
 use forebay_core::error::{Error, Result};
 use forebay_core::export::{DataExport, ExportState};
@@ -12,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::v1::ExportStatus;
-use super::{QueryEnvironment, TAG, download};
+use super::{QueryEnvironment, TAG};
 use crate::api::auth::Auth;
 use crate::api::body::Body;
-use crate::api::path::{ChunkNumber, Path};
+use crate::api::path::Path;
 use crate::api::problem::Reply;
 use crate::api::query_string::{FromQuery, Pairs, Query};
 use crate::api::words::ExportType;
@@ -127,21 +126,4 @@ pub(crate) async fn query_export(
     Path((model, export)): Path<(DataModelId, DataExportId)>,
 ) -> Reply<Json<QueryExportStatus>> {
     Ok(Json(engine.data_export(&caller, model, export).await?.into()))
-}
-
-/// A file of an export.
-#[utoipa::path(
-    get, path = "", tag = TAG,
-    responses((status = 200, content(
-        ("application/vnd.apache.parquet"),
-        ("text/csv"),
-        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    )))
-)]
-pub(crate) async fn query_export_chunk(
-    State(engine): State<Engine>,
-    Auth(caller): Auth,
-    Path((model, export, chunk)): Path<(DataModelId, DataExportId, ChunkNumber)>,
-) -> Reply<Response> {
-    Ok(download(engine.export_file(&caller, model, export, Some(chunk.0)).await?))
 }

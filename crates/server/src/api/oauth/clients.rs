@@ -131,7 +131,6 @@ pub(crate) struct OauthClientChangeRequest {
     scopes: Option<Vec<OauthScopeName>>,
     redirect_uris: Option<Vec<String>>,
     /// Seconds, or `default`: as long as the server's setting says.
-    #[schema(value_type = Option<u32>)]
     access_token_seconds: Option<Wish>,
 }
 

@@ -8,6 +8,8 @@ use forebay_engine::OauthError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::audit::ErrorCode;
+
 /// Why there is no token.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OauthErrorView {
@@ -80,6 +82,7 @@ impl IntoResponse for OauthProblem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         add_pause(&mut response, &error);
+        response.extensions_mut().insert(ErrorCode(error.code()));
         unkept(response)
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{Extensions, HeaderMap, Uri, header};
-use forebay_engine::Visit;
+use forebay_engine::{Trail, Visit};
 
 use crate::listen::Peer;
 
@@ -40,7 +40,8 @@ pub(crate) fn visit_of(extensions: &Extensions, uri: &Uri, headers: &HeaderMap) 
     let site = extensions.get::<Site>().cloned().unwrap_or_default();
     let peer: Option<IpAddr> =
         extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(address))| address.ip());
-    Visit { base: site.base(uri, headers), peer }
+    let trail = extensions.get::<Trail>().cloned().unwrap_or_default();
+    Visit { base: site.base(uri, headers), peer, trail }
 }
 
 /// The visit, for a handler.

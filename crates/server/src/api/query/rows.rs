@@ -19,10 +19,10 @@ use super::types::sql_type;
 /// The answer of a query.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct QueryAnswer {
-    columns: Vec<QueryColumn>,
+    pub(crate) columns: Vec<QueryColumn>,
     /// A list of cells for each row. Booleans, floats and integers of up to 32 bits are JSON values;
     /// wider integers, decimals, dates, times, NaN, the infinities and everything else are texts.
-    rows: Vec<Vec<Value>>,
+    pub(crate) rows: Vec<Vec<Value>>,
     /// Whether there were more rows than the limit, or than fit into memory.
     truncated: bool,
 }
@@ -30,14 +30,14 @@ pub(crate) struct QueryAnswer {
 /// A column of an answer.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct QueryColumn {
-    name: String,
+    pub(crate) name: String,
     /// The SQL type in which the values came. Enums, UUIDs and JSON come as VARCHAR.
     #[serde(rename = "type")]
-    kind: String,
+    pub(crate) kind: String,
 }
 
 impl QueryAnswer {
-    pub(super) fn new(rows: &Rows) -> Result<Self> {
+    pub(crate) fn new(rows: &Rows) -> Result<Self> {
         let columns = rows.schema.fields().iter();
         let columns = columns
             .map(|field| QueryColumn { name: field.name().clone(), kind: sql_type(field.data_type()) });
@@ -46,6 +46,16 @@ impl QueryAnswer {
             answer.add(batch)?;
         }
         Ok(answer)
+    }
+
+    /// The cells as texts, as they are written; `None` for NULL.
+    pub(crate) fn into_texts(self) -> Vec<Vec<Option<String>>> {
+        let text = |cell: Value| match cell {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        };
+        self.rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect()
     }
 
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {

@@ -12,14 +12,18 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use forebay_core::Timestamp;
+use forebay_core::check::Step;
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};
 use forebay_core::execution::Claim;
+use forebay_core::explanation::TableExplanation;
 use forebay_core::export::{ExportRequest, Exported};
+use forebay_core::extraction::SourceTableName;
 use forebay_core::id::DataPoolId;
 use forebay_core::plane::{Damage, DataPlane, Workers};
+use forebay_core::preview::Preview;
 use forebay_core::source::{SourceError, SourceErrorKind, SourceTable};
-use forebay_core::spec::ExecutionSpec;
+use forebay_core::spec::{ExecutionSpec, ScriptQuery};
 use forebay_core::stop::Stop;
 use forebay_core::warehouse::{PoolTable, Query, Rows, WarehouseError, WarehouseErrorKind};
 use forebay_engine::{Clock, Disk, Engine, Settings, Space};
@@ -70,6 +74,10 @@ impl DataPlane for NoPlane {
         Err(nothing())
     }
 
+    async fn query_script(&self, _: DataPoolId, _: ScriptQuery, _: &Stop) -> Result<Rows, WarehouseError> {
+        Err(nothing())
+    }
+
     async fn export(
         &self,
         _: DataPoolId,
@@ -92,11 +100,25 @@ impl DataPlane for NoPlane {
     }
 
     async fn check(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<(), SourceError> {
-        Err(SourceError::new(SourceErrorKind::Unreachable, "Connect: db:5432 cannot be reached"))
+        Err(SourceError::at(Step::Connect, SourceErrorKind::Unreachable, "db:5432 cannot be reached"))
     }
 
     async fn discover(&self, _: DataPoolId, _: &ConnectionConfig) -> Result<Vec<SourceTable>, SourceError> {
         Ok(Vec::new())
+    }
+
+    async fn preview(
+        &self,
+        _: DataPoolId,
+        _: &ConnectionConfig,
+        _: &SourceTableName,
+        _: usize,
+    ) -> Result<Preview, SourceError> {
+        Err(SourceError::new(SourceErrorKind::Unreachable, "there is no source"))
+    }
+
+    async fn explain(&self, _: &ExecutionSpec) -> Result<TableExplanation, SourceError> {
+        Err(SourceError::new(SourceErrorKind::Unreachable, "there is no source"))
     }
 
     async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
@@ -142,6 +164,7 @@ impl Api {
             source_limit: 1,
             drain: std::time::Duration::ZERO,
             tables_at_a_time: 1,
+            oidc: None,
         };
         let store = Store::temporary().await.unwrap();
         let engine = Engine::new(store, Arc::new(NoPlane), Arc::new(Noon), Arc::new(NoDisk), settings);
@@ -150,7 +173,7 @@ impl Api {
     }
 
     async fn send(&self, request: Request) -> Answer {
-        let response = router(self.engine.clone(), Site::default()).oneshot(request).await.unwrap();
+        let response = router(self.engine.clone(), Site::default(), None).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
@@ -344,6 +367,11 @@ async fn a_connection_test_answers_with_the_step_that_failed() {
     let test = api.admin(Method::POST, &format!("{connections}/{id}/test"), "").await;
     let expected = json!({
         "successful": false, "step": "Connect", "message": "Connect: db:5432 cannot be reached",
+        "steps": [
+            {"name": "Name lookup", "state": "OK"}, {"name": "Connect", "state": "FAILED"},
+            {"name": "Login", "state": "NOT_REACHED"}, {"name": "Database", "state": "NOT_REACHED"},
+            {"name": "Session settings", "state": "NOT_REACHED"},
+        ],
     });
     assert_eq!((test.status, test.json()), (200, expected));
 }

@@ -2,7 +2,7 @@
 //! their own page.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use forebay_core::access::{Application, Subject};
 use forebay_core::error::Error;
@@ -15,6 +15,7 @@ use super::{DeletePage, Faults, Once, TypedName};
 use crate::ui::account::KeyRow;
 use crate::ui::form::{Filled, Nothing};
 use crate::ui::page::{self, At, Failed, Frame, Shown};
+use crate::ui::paging::{Around, Asked, page_of};
 use crate::ui::permissions::client_ids;
 use crate::ui::session::SignedIn;
 use crate::ui::words::day;
@@ -25,6 +26,7 @@ const PLACE: &str = "/administration/applications";
 #[template(path = "ui/administration/applications.html")]
 struct ApplicationsPage {
     frame: Frame,
+    list: Around,
     rows: Vec<Row>,
     name: String,
     once: Option<Once>,
@@ -46,8 +48,12 @@ pub(super) struct NameForm {
     name: Option<String>,
 }
 
-pub(super) async fn applications(State(engine): State<Engine>, signed_in: SignedIn) -> Shown {
-    View::default().shown(&engine, &signed_in).await
+pub(super) async fn applications(
+    State(engine): State<Engine>,
+    signed_in: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Shown {
+    View { asked, ..View::default() }.shown(&engine, &signed_in).await
 }
 
 /// Makes an application with its first key.
@@ -88,7 +94,9 @@ pub(super) async fn create_key(
         Ok(key) => View::with_key(&application, &key).shown(&engine, &signed_in).await,
         Err(error) => {
             let faults = Faults::of(error, &key_place(id), &[])?;
-            View { faults, ..View::default() }.shown(&engine, &signed_in).await
+            // Its row has the form.
+            let asked = Asked::of(Some(&id.to_string()), None);
+            View { asked, faults, ..View::default() }.shown(&engine, &signed_in).await
         }
     }
 }
@@ -153,6 +161,7 @@ fn key_place(id: ApplicationId) -> String {
 /// What the page shows beside the applications.
 #[derive(Default)]
 struct View {
+    asked: Asked,
     name: String,
     once: Option<Once>,
     faults: Faults,
@@ -181,13 +190,18 @@ impl View {
                 place: key_place(application.id),
             }
         };
-        let applications = engine.applications(caller).await?;
-        let programs = applications.iter().filter(|one| !clients.contains(&one.id.to_string()));
-        let Self { name, once, faults } = self;
+        let Self { asked, name, once, faults } = self;
+        let mut programs = engine.applications(caller).await?;
+        programs.retain(|one| {
+            let id = one.id.to_string();
+            !clients.contains(&id) && asked.finds(&[one.name.as_str()], &id)
+        });
+        let (programs, list) = page_of(programs, &asked, PLACE);
         let status = faults.status;
         let page = ApplicationsPage {
             frame: Frame::of(signed_in),
-            rows: programs.map(row).collect(),
+            list,
+            rows: programs.iter().map(row).collect(),
             name,
             once,
             faults,

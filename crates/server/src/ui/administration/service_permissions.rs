@@ -1,7 +1,7 @@
-//! What users, applications and OAuth clients may do in all pools, now and later, and with the server.
+//! What groups, users, applications and OAuth clients may do in all pools, now and later, and with the server.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use forebay_core::access::Scope;
@@ -9,6 +9,7 @@ use forebay_engine::Engine;
 
 use crate::ui::form::Filled;
 use crate::ui::page::{self, Frame, Shown};
+use crate::ui::paging::{Around, Asked};
 use crate::ui::permissions::{GrantForm, Table, grant};
 use crate::ui::session::SignedIn;
 
@@ -19,13 +20,20 @@ const PLACE: &str = "/administration/permissions";
 struct PermissionsPage {
     frame: Frame,
     table: Table,
+    list: Around,
     base: String,
 }
 
-pub(super) async fn permissions(State(engine): State<Engine>, signed_in: SignedIn) -> Shown {
+pub(super) async fn permissions(
+    State(engine): State<Engine>,
+    signed_in: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Shown {
+    let (table, list) = Table::of(&engine, &signed_in.caller, Scope::Service, &asked, PLACE).await?;
     let page = PermissionsPage {
         frame: Frame::of(&signed_in),
-        table: Table::of(&engine, &signed_in.caller, Scope::Service, PLACE.to_owned()).await?,
+        table,
+        list,
         base: signed_in.browser.visit.base.clone(),
     };
     Ok(page::shown(&page, StatusCode::OK, &signed_in.browser))
@@ -37,5 +45,5 @@ pub(super) async fn set_permissions(
     Filled(form): Filled<GrantForm>,
 ) -> Shown {
     grant(&engine, &signed_in.caller, Scope::Service, &form).await?;
-    Ok(Redirect::to(PLACE).into_response())
+    Ok(Redirect::to(&form.back_to(PLACE)).into_response())
 }

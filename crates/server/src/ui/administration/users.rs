@@ -1,7 +1,7 @@
 //! Users: who there is, a new one, a link to sign in by, and an end.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use forebay_core::access::{Role, Subject, User};
 use forebay_core::id::UserId;
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{DeletePage, Faults, Once, TypedName};
 use crate::ui::form::{Filled, Nothing};
 use crate::ui::page::{self, At, Failed, Frame, Shown};
+use crate::ui::paging::{Around, Asked, page_of};
 use crate::ui::session::SignedIn;
 use crate::ui::sign_in_url;
 use crate::ui::words::day;
@@ -22,6 +23,7 @@ const PLACE: &str = "/administration/users";
 #[template(path = "ui/administration/users.html")]
 struct UsersPage {
     frame: Frame,
+    list: Around,
     rows: Vec<Row>,
     fields: UserForm,
     once: Option<Once>,
@@ -36,6 +38,8 @@ struct Row {
     is_admin: bool,
     /// Whoever looks at the page, who cannot delete themselves.
     is_self: bool,
+    /// Whether they are tied to an account of the issuer of OpenID Connect.
+    is_tied: bool,
     made: String,
 }
 
@@ -49,8 +53,21 @@ pub(super) struct UserForm {
     admin: Option<String>,
 }
 
-pub(super) async fn users(State(engine): State<Engine>, signed_in: SignedIn) -> Shown {
-    View::default().shown(&engine, &signed_in).await
+pub(super) async fn users(
+    State(engine): State<Engine>,
+    signed_in: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Shown {
+    View { asked, ..View::default() }.shown(&engine, &signed_in).await
+}
+
+/// The users of a list that is asked for something.
+pub(super) fn found(mut users: Vec<User>, asked: &Asked) -> Vec<User> {
+    users.retain(|user| {
+        let email = user.email.as_deref().unwrap_or_default();
+        asked.finds(&[user.name.as_str(), email], &user.id.to_string())
+    });
+    users
 }
 
 pub(super) async fn create_user(
@@ -88,6 +105,17 @@ pub(super) async fn create_sign_in_link(
     );
     let once = Some(Once { told, text: sign_in_url(&signed_in.browser.visit.base, &link) });
     View { once, ..View::default() }.shown(&engine, &signed_in).await
+}
+
+/// Unties a user from their account of the issuer of OpenID Connect.
+pub(super) async fn untie_user(
+    State(engine): State<Engine>,
+    signed_in: SignedIn,
+    At(id): At<UserId>,
+    Filled(Nothing {}): Filled<Nothing>,
+) -> Shown {
+    engine.untie_user(&signed_in.caller, id).await?;
+    Ok(Redirect::to(PLACE).into_response())
 }
 
 pub(super) async fn delete_page(
@@ -135,6 +163,7 @@ fn asked_to_delete(signed_in: &SignedIn, user: &User, faults: Faults) -> Respons
 /// What the page shows beside the users.
 #[derive(Default)]
 struct View {
+    asked: Asked,
     fields: UserForm,
     once: Option<Once>,
     faults: Faults,
@@ -142,19 +171,24 @@ struct View {
 
 impl View {
     async fn shown(self, engine: &Engine, signed_in: &SignedIn) -> Result<Response, Failed> {
+        let tied = engine.tied_users(&signed_in.caller).await?;
         let row = |user: &User| Row {
             id: user.id,
             name: user.name.to_string(),
             email: user.email.clone().unwrap_or_default(),
             is_admin: user.role == Role::Admin,
             is_self: signed_in.caller.subject == Subject::User(user.id),
+            is_tied: tied.contains(&user.id),
             made: day(user.created_at),
         };
-        let Self { fields, once, faults } = self;
+        let Self { asked, fields, once, faults } = self;
         let status = faults.status;
+        let users = found(engine.users(&signed_in.caller).await?, &asked);
+        let (users, list) = page_of(users, &asked, PLACE);
         let page = UsersPage {
             frame: Frame::of(signed_in),
-            rows: engine.users(&signed_in.caller).await?.iter().map(row).collect(),
+            list,
+            rows: users.iter().map(row).collect(),
             fields,
             once,
             faults,

@@ -4,6 +4,7 @@
 use forebay_core::Timestamp;
 use forebay_core::execution::{Status, TaskExecution};
 
+use crate::ui::drawing::shortened;
 use crate::ui::words::{Badge, duration};
 
 /// The most steps that have a bar of their own: the longest ones.
@@ -67,7 +68,7 @@ impl Span {
     ) -> Option<Self> {
         let begun = begun?.as_millis();
         let ended = ended.unwrap_or(now).as_millis().max(begun);
-        Some(Self { label: shortened(label), is_task, status, begun, ended })
+        Some(Self { label: shortened(label, LETTERS), is_task, status, begun, ended })
     }
 
     fn millis(&self) -> i64 {
@@ -140,13 +141,6 @@ fn keep_longest(spans: &mut Vec<Span>) -> usize {
     before - spans.len()
 }
 
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= LETTERS {
-        return text.to_owned();
-    }
-    text.chars().take(LETTERS - 1).chain(['…']).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use forebay_core::execution::StepExecution;
@@ -204,11 +198,5 @@ mod tests {
         let chart = Chart::of(&[task(steps)], Timestamp::from_millis(2_000)).unwrap();
         assert_eq!((chart.bars.len(), chart.hidden), (61, 40));
         assert!(chart.bars.iter().all(|bar| bar.label != "table 39"));
-    }
-
-    #[test]
-    fn a_long_name_is_shortened_at_a_letter() {
-        assert_eq!(shortened("short"), "short");
-        assert_eq!(shortened(&"ü".repeat(40)).chars().count(), LETTERS);
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use forebay_core::extraction::{ColumnChoice, TODAY, TableExtraction};
-use forebay_core::name::Identifier;
 use forebay_core::parameter::{DynamicOperation, ParameterOrigin};
 use forebay_core::spec::ParameterSpec;
 
-use super::super::words::number;
+use super::super::words::{listed, number};
 use crate::api::extractions::in_units;
 
 /// What stands before the name of a connection in SQL, and before what the server fills in itself.
@@ -80,10 +79,6 @@ pub(in crate::ui) fn key_in_words(table: &TableExtraction) -> String {
     }
 }
 
-pub(super) fn listed(columns: &[Identifier]) -> String {
-    columns.iter().map(Identifier::as_str).collect::<Vec<_>>().join(", ")
-}
-
 /// The parameters that the texts of a table name.
 pub(super) fn used(table: &TableExtraction, parameters: &[ParameterSpec]) -> Vec<Used> {
     let bounds = table.creation_date.iter().flat_map(|bounds| [&bounds.from, &bounds.until]);
@@ -96,7 +91,7 @@ pub(super) fn used(table: &TableExtraction, parameters: &[ParameterSpec]) -> Vec
             name: name.to_owned(),
             is_known: found.is_some(),
             value: match found {
-                Some(parameter) => value(parameter),
+                Some(parameter) => value_in_words(&parameter.origin, &parameter.values),
                 None => "is no parameter of this task or its data pool".to_owned(),
             },
         }
@@ -113,9 +108,10 @@ fn places(text: &str) -> Vec<&str> {
         .collect()
 }
 
-fn value(parameter: &ParameterSpec) -> String {
-    match &parameter.origin {
-        ParameterOrigin::Constant => parameter.values.join(", "),
+/// The values of a parameter, as an execution would begin with them.
+pub(in crate::ui) fn value_in_words(origin: &ParameterOrigin, values: &[String]) -> String {
+    match origin {
+        ParameterOrigin::Constant => values.join(", "),
         ParameterOrigin::Dynamic(dynamic) => {
             let what = match dynamic.operation {
                 DynamicOperation::FindMax => "the largest value",
@@ -132,6 +128,7 @@ mod tests {
     use forebay_core::extraction::{ChangeDate, SourceTableName};
     use forebay_core::id::TableExtractionId;
     use forebay_core::job::Activation;
+    use forebay_core::name::Identifier;
     use forebay_core::parameter::ParameterType;
 
     use super::*;

@@ -49,7 +49,7 @@ pub(in crate::ui) struct LoadForm {
     ticked: HashMap<String, String>,
 }
 
-pub(super) fn badge(status: LoadStatus) -> Badge {
+pub(in crate::ui) fn badge(status: LoadStatus) -> Badge {
     let (text, look) = match status {
         LoadStatus::Running => ("running", "runs"),
         LoadStatus::Canceling => ("is being cancelled", "runs"),
@@ -131,7 +131,7 @@ pub(in crate::ui) async fn load(
     let asked = async {
         let what = match form.what.as_str() {
             "ALL" => ModelReload::Complete,
-            "CHOSEN" => ModelReload::Partial(chosen(&form.ticked)?),
+            "CHOSEN" => ModelReload::Partial(chosen_tables(&form.ticked)?),
             _ => return Err(Error::invalid("what", "must be ALL or CHOSEN")),
         };
         engine.reload_data_model(&signed_in.caller, pool, model, what).await.map(drop)
@@ -140,7 +140,8 @@ pub(in crate::ui) async fn load(
     super::changed(&engine, &signed_in, (pool, model), done).await
 }
 
-fn chosen(ticked: &HashMap<String, String>) -> Result<Vec<ModelTableId>> {
+/// The tables that are ticked, as `table:` and the id.
+pub(in crate::ui) fn chosen_tables(ticked: &HashMap<String, String>) -> Result<Vec<ModelTableId>> {
     let chosen: Vec<&str> = ticked.keys().filter_map(|name| name.strip_prefix("table:")).collect();
     if chosen.is_empty() {
         return Err(Error::invalid("tables", "tick those that are to be loaded"));

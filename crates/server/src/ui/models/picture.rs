@@ -6,6 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use forebay_core::id::ModelTableId;
 use forebay_core::model::DataModel;
 
+use crate::ui::drawing::{count, curve, ordered, shortened};
+
 /// More tables than this are no picture any more.
 const LIMIT: usize = 120;
 /// The most letters of a name.
@@ -19,8 +21,6 @@ const WAY: i64 = 110;
 /// Around everything; a line between tables of one layer needs it.
 const MARGIN: i64 = 16;
 const SIDE: i64 = 70;
-/// How often the tables of a layer are put in order by those that they belong to.
-const SWEEPS: usize = 4;
 
 pub(super) struct Picture {
     pub(super) width: i64,
@@ -72,7 +72,7 @@ impl Picture {
         let most = layers.iter().map(Vec::len).max().unwrap_or(0);
         let mut x = MARGIN;
         for layer in &layers {
-            let shown: Vec<String> = layer.iter().map(|table| shortened(names[*table])).collect();
+            let shown: Vec<String> = layer.iter().map(|table| shortened(names[*table], LETTERS)).collect();
             let letters = shown.iter().map(|name| count(name.chars().count())).max().unwrap_or(0);
             let width = (letters * LETTER + 2 * MARGIN).max(90);
             let above = count(most - layer.len()) * (HEIGHT + GAP) / 2;
@@ -99,13 +99,8 @@ impl KeyLine {
         let (from_x, from_y) = (one.x + one.width, one.y + one.height / 2);
         let to_y = many.y + many.height / 2;
         if many.x > from_x {
-            let (to_x, half) = (many.x, (many.x - from_x) / 2);
-            let path = format!(
-                "M{from_x} {from_y} C{} {from_y} {} {to_y} {to_x} {to_y}",
-                from_x + half,
-                to_x - half
-            );
-            return Self { path, one: (from_x + 6, from_y - 6), many: (to_x - 16, to_y - 6) };
+            let path = curve((from_x, from_y), (many.x, to_y));
+            return Self { path, one: (from_x + 6, from_y - 6), many: (many.x - 16, to_y - 6) };
         }
         // Back, or within a layer: around the right side of both.
         let to_x = many.x + many.width;
@@ -113,17 +108,6 @@ impl KeyLine {
         let side = from_x.max(to_x) + SIDE - MARGIN;
         let path = format!("M{from_x} {from_y} C{side} {from_y} {side} {to_y} {to_x} {to_y}");
         Self { path, one: (from_x + 6, from_y - 6), many: (to_x + 6, to_y + 16) }
-    }
-}
-
-fn count(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn shortened(name: &str) -> String {
-    match name.char_indices().nth(LETTERS) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_owned(),
     }
 }
 
@@ -170,37 +154,6 @@ fn layers(tables: usize, keys: &[(usize, usize)]) -> Vec<Vec<usize>> {
     layers
 }
 
-/// The same layers, each in the order of the tables that its own belong to, so that fewer lines cross.
-fn ordered(mut layers: Vec<Vec<usize>>, keys: &[(usize, usize)]) -> Vec<Vec<usize>> {
-    for _ in 0..SWEEPS {
-        for number in 0..layers.len() {
-            let rows: HashMap<usize, usize> = layers
-                .iter()
-                .flat_map(|layer| layer.iter().enumerate().map(|(row, table)| (*table, row)))
-                .collect();
-            // The mean row of its neighbours, in hundredths; of a table without any, behind all.
-            let mean = |table: &usize| {
-                let neighbours: Vec<usize> = keys
-                    .iter()
-                    .filter(|(one, many)| one != many)
-                    .filter_map(|(one, many)| match *table {
-                        table if table == *one => rows.get(many),
-                        table if table == *many => rows.get(one),
-                        _ => None,
-                    })
-                    .copied()
-                    .collect();
-                match neighbours.len() {
-                    0 => usize::MAX,
-                    many => neighbours.iter().sum::<usize>() * 100 / many,
-                }
-            };
-            layers[number].sort_by_key(mean);
-        }
-    }
-    layers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,12 +170,6 @@ mod tests {
         // What has no keys fills up.
         check(4, &[(0, 1)], &[&[0, 2], &[1, 3]]);
         check(6, &[], &[&[0, 4], &[1, 5], &[2], &[3]]);
-    }
-
-    #[test]
-    fn lines_that_need_not_cross_do_not() {
-        let keys = [(0, 3), (1, 2)];
-        assert_eq!(ordered(vec![vec![0, 1], vec![2, 3]], &keys), [[1, 0], [2, 3]]);
     }
 
     #[test]

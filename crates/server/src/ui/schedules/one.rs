@@ -10,19 +10,13 @@ use serde::Deserialize;
 use super::view::View;
 use super::{ScheduleForm, place};
 use crate::api::Problem;
-use crate::ui::form::{ActivationForm, Filled, Nothing};
+use crate::ui::form::{ActivationForm, Filled, Nothing, TypedName};
 use crate::ui::page::{At, Shown};
 use crate::ui::session::SignedIn;
 
 #[derive(Deserialize)]
 pub(in crate::ui) struct Asked {
     page: Option<u32>,
-}
-
-/// What must be typed to delete a schedule: its name.
-#[derive(Deserialize)]
-pub(in crate::ui) struct DeleteForm {
-    name: String,
 }
 
 pub(in crate::ui) async fn new_page(
@@ -142,15 +136,14 @@ pub(in crate::ui) async fn delete(
     State(engine): State<Engine>,
     signed_in: SignedIn,
     At((pool, id)): At<(DataPoolId, ScheduleId)>,
-    Filled(form): Filled<DeleteForm>,
+    Filled(typed): Filled<TypedName>,
 ) -> Shown {
     let found = engine.schedule(&signed_in.caller, pool, id).await?;
-    let deleted = if form.name.trim() == found.settings.name.as_str() {
+    let deleted = async {
+        typed.is(&found.settings.name, "schedule")?;
         engine.delete_schedule(&signed_in.caller, pool, id).await
-    } else {
-        Err(Error::invalid("name", "is not that of this schedule"))
     };
-    match deleted {
+    match deleted.await {
         Ok(()) => Ok(Redirect::to(&format!("{}/{pool}/schedules", crate::ui::HOME)).into_response()),
         Err(fault) => done_or_shown(&engine, &signed_in, pool, id, Err(fault)).await,
     }

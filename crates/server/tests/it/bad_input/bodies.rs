@@ -48,6 +48,27 @@ async fn a_body_that_is_no_good_json_is_refused() {
 }
 
 #[tokio::test]
+async fn a_list_is_no_object_and_an_object_no_word() {
+    let server = Server::start();
+    let (world, other) = worlds(&server).await;
+    let admin = server.admin();
+    let mut bad = Bad::new(&admin, &world, &other).await;
+    let variable = |settings: Value| json!({"name": "x", "placeholder": "x", "type": "PUBLIC_CONSTANT", "settings": settings});
+    let me = admin.get("/api/cloud").await.ok()["id"].clone();
+    for (path, field, body) in [
+        (world.job.path("/execute"), "mode", json!({"mode": {"FULL": null}})),
+        (world.pool.path("/variables/"), "settings", variable(json!([null]))),
+        (world.pool.path("/variables/"), "type", json!({"name": "x", "type": {"PUBLIC_CONSTANT": null}})),
+        (world.pool.own("/data-models"), "tables[0]", json!({"name": "x", "tables": [["one"]]})),
+        ("/forebay/api/v1/keys".to_owned(), "owner", json!({"name": "x", "owner": ["USER", me]})),
+    ] {
+        bad.post(&path, body, Field(field)).await;
+    }
+    bad.put(&world.pool.path(""), json!(["P", null]), Field("body")).await;
+    bad.told();
+}
+
+#[tokio::test]
 async fn a_bad_name_is_refused_wherever_there_is_one() {
     let server = Server::start();
     let (world, other) = worlds(&server).await;
@@ -77,6 +98,7 @@ async fn a_bad_name_is_refused_wherever_there_is_one() {
         ),
         ("/forebay/api/v1/users".to_owned(), json!({})),
         ("/forebay/api/v1/applications".to_owned(), json!({})),
+        ("/forebay/api/v1/groups".to_owned(), json!({})),
         ("/forebay/api/v1/keys".to_owned(), json!({})),
     ];
     for (path, rest) in &places {
@@ -147,7 +169,8 @@ async fn an_id_that_names_nothing_is_not_found() {
     bad.post(&path, linked, Status(404)).await;
     let tables = world.job.path(&format!("/extractions/{}/tables/", world.extraction));
     bad.put(&tables, json!([{"id": other.table, "tableName": "two"}]), Status(404)).await;
-    for subject in [json!({"type": "USER", "id": NOBODY}), json!({"type": "APPLICATION", "id": NOBODY})] {
+    for kind in ["USER", "APPLICATION", "GROUP"] {
+        let subject = json!({"type": kind, "id": NOBODY});
         let body = json!({"subject": subject, "permissions": ["VIEW"]});
         bad.put(&world.pool.own("/grants"), body.clone(), Status(404)).await;
         bad.put("/forebay/api/v1/grants", body, Status(404)).await;

@@ -48,9 +48,14 @@ async fn a_bad_start_or_question_is_refused() {
 
     let execution = world.execution.clone().unwrap();
     let logs = world.pool.path(&format!("/logs/{}/executions", world.job.id));
-    for (field, query) in
-        [("limit", "limit=0"), ("limit", "limit=1001"), ("limit", "limit=x"), ("page", "page=-1")]
-    {
+    for (field, query) in [
+        ("limit", "limit=0"),
+        ("limit", "limit=1001"),
+        ("limit", "limit=x"),
+        ("page", "page=-1"),
+        ("page", "page=%2B1"),
+        ("page", "page=2147483648"),
+    ] {
         bad.get(&format!("{logs}?{query}"), Field(field)).await;
         bad.get(&format!("/forebay/api/v1/executions/{execution}/logs?{query}"), Field(field)).await;
     }
@@ -78,7 +83,7 @@ async fn a_bad_start_or_question_is_refused() {
     bad.put(&grants, json!({"permissions": []}), Status(400)).await;
     bad.put(&grants, json!({"subject": me}), Status(400)).await;
     bad.put(&grants, json!({"subject": me, "permissions": ["EVERYTHING"]}), Status(400)).await;
-    bad.put(&grants, json!({"subject": {"type": "GROUP", "id": NOBODY}, "permissions": []}), Status(400))
+    bad.put(&grants, json!({"subject": {"type": "TEAM", "id": NOBODY}, "permissions": []}), Status(400))
         .await;
     bad.told();
 }

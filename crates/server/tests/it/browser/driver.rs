@@ -1,9 +1,12 @@
 //! A headless Chromium. It ends with the test, whatever happens.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use fantoccini::wd::Capabilities;
@@ -16,17 +19,28 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// Finds what keeps people from using a page.
 const AXE: &str = include_str!("axe-core/axe.min.js");
 /// The most that anything on a page may take to be there.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// The most bytes of a page as it is sent, with its style sheet and its script.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// The most bytes of a page as it is sent, with its style sheet and its script, without the editor.
 const LARGEST: u64 = 150_000;
 /// The widths at which pages must be readable, and heights of such screens.
 const SIZES: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+
+/// What was measured of each page so far. The file `figures` beside the pictures has the same.
+static FIGURES: Mutex<BTreeMap<String, Figures>> = Mutex::new(BTreeMap::new());
+
+/// What was measured of a page.
+struct Figures {
+    /// As it is sent, with its style sheet and its script, without the editor.
+    bytes: u64,
+    /// From the beginning of the navigation to the first paint; `None` where the browser tells of none.
+    paint_millis: Option<u64>,
+}
 
 /// One runs at a time: the tests beside it need the machine, too.
 static TURN: Semaphore = Semaphore::const_new(1);
 
 pub(super) struct Browser {
-    client: Client,
+    pub(super) client: Client,
     base: String,
     _driver: Driver,
     _profile: TempDir,
@@ -116,9 +130,12 @@ impl Browser {
         self.client.find(Locator::XPath(&button)).await.unwrap().click().await.unwrap();
     }
 
+    /// Fills in a field; one for a file with its path.
     pub(super) async fn fill(&self, selector: &str, text: &str) {
         let field = self.client.find(Locator::Css(selector)).await.unwrap();
-        field.clear().await.unwrap();
+        if field.attr("type").await.unwrap().as_deref() != Some("file") {
+            field.clear().await.unwrap();
+        }
         field.send_keys(text).await.unwrap();
     }
 
@@ -160,16 +177,43 @@ impl Browser {
             assert_eq!(found.await.unwrap(), json!([]), "{name} at {width}");
         }
         let sent = "return [...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]
+             .filter(entry => new URL(entry.name).pathname !== '/ui/editor.js')
              .reduce((sum, entry) => sum + entry.encodedBodySize, 0)";
-        let sent = self.run(sent).await.as_u64().unwrap();
-        assert!(sent < LARGEST, "{name} takes {sent} bytes");
+        let bytes = self.run(sent).await.as_u64().unwrap();
+        assert!(bytes < LARGEST, "{name} takes {bytes} bytes");
+        let paint =
+            "return performance.getEntriesByName('first-paint').map(paint => Math.round(paint.startTime))[0]";
+        let paint_millis = self.run(paint).await.as_u64();
+        note(&folder, name, Figures { bytes, paint_millis });
     }
 
-    async fn run(&self, script: &str) -> Value {
+    pub(super) async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
     pub(super) async fn end(self) {
+        tell_slowest();
         self.client.close().await.unwrap();
     }
+}
+
+/// Says of which page checked so far the first paint took longest.
+fn tell_slowest() {
+    let all = FIGURES.lock().unwrap();
+    let slowest = all.iter().max_by_key(|(_, figures)| figures.paint_millis);
+    if let Some((name, Figures { paint_millis: Some(millis), .. })) = slowest {
+        eprintln!("the first paint that took longest so far: {millis} ms, of {name}");
+    }
+}
+
+/// Keeps what was measured of a page, and writes all of it down.
+fn note(folder: &Path, name: &str, figures: Figures) {
+    let mut all = FIGURES.lock().unwrap();
+    all.insert(name.to_owned(), figures);
+    let mut text = "page, bytes, milliseconds to the first paint\n".to_owned();
+    for (name, Figures { bytes, paint_millis }) in &*all {
+        let paint = paint_millis.map_or_else(|| "unknown".to_owned(), |millis| millis.to_string());
+        writeln!(text, "{name}, {bytes}, {paint}").unwrap();
+    }
+    std::fs::write(folder.join("figures"), text).unwrap();
 }

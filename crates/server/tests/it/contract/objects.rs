@@ -22,6 +22,11 @@ async fn q04_a_template_id_is_taken_where_the_extraction_id_belongs() {
     assert_eq!(by_task["taskId"], template);
     admin.get(&world.job.path(&format!("/extractions/{template}/expanded"))).await.ok();
     admin.get(&table(&world.transformation)).await.refused(404);
+    let tables = world.job.path(&format!("/extractions/{template}/tables/"));
+    let put = admin.put(&tables, &json!([by_task])).await.ok();
+    assert_eq!(put, json!([by_task]));
+    let made = admin.post(&tables, &json!([{"tableName": "two"}])).await.ok();
+    admin.delete(&format!("{tables}{}", made[0]["id"].as_str().unwrap())).await.ok();
 }
 
 #[tokio::test]

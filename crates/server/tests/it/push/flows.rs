@@ -131,6 +131,27 @@ async fn q28_a_failure_tells_the_cause_and_the_push_can_be_deleted_all_the_same(
 }
 
 #[tokio::test]
+async fn q24_whatever_becomes_of_a_push_its_end_touches_no_rows() {
+    let server = Server::start();
+    let pool = Pool::create(&server.admin()).await;
+    let first = Push::create(&pool, &json!({})).await;
+    first.upsert(&rows(&[(1, "a")])).await;
+    Push::done(&first.run().await);
+    first.delete().await;
+    first.client.get(&first.path).await.refused(404);
+    // One that was never executed, and one that may still be running.
+    let second = Push::create(&pool, &json!({})).await;
+    second.upsert(&rows(&[(9, "never")])).await;
+    second.delete().await;
+    assert_eq!(table(&pool, "TAB1").await, [[json!(1), json!("a")]]);
+    let third = Push::create(&pool, &json!({"targetName": "TAB2"})).await;
+    third.upsert(&rows(&[(2, "b")])).await;
+    third.execute().await;
+    third.delete().await;
+    assert_eq!(table(&pool, "TAB1").await, [[json!(1), json!("a")]]);
+}
+
+#[tokio::test]
 async fn q25_settings_are_told_as_they_were_given_and_bad_ones_name_their_field() {
     let server = Server::start();
     let pool = Pool::create(&server.admin()).await;
@@ -154,6 +175,8 @@ async fn q25_settings_are_told_as_they_were_given_and_bad_ones_name_their_field(
     for (name, value) in given.as_object().unwrap() {
         assert_eq!(made[name], *value, "{name}");
     }
+    assert!(made["id"].is_string(), "{made}");
+    assert_eq!((&made["dataPoolId"], &made["status"]), (&json!(pool.id), &json!("NEW")));
     let listed = server.admin().get(&path).await.ok();
     assert_eq!(listed, json!([made]));
     let refused = async |fields: Value, field: &str| {

@@ -141,6 +141,15 @@ async fn q31_long_texts_are_cut_as_the_contract_says_and_counted() {
     assert_eq!(pool.value(None, "SELECT max(length(\"B\")) FROM TAB1").await, json!("80"));
     Push::done(&push(&pool, &json!({"fallbackVarcharLength": 100}), &[rows(&[(1, &long)])]).await);
     assert_eq!(pool.value(None, "SELECT max(length(\"B\")) FROM TAB1").await, json!("100"));
+    // The column's own length counts characters too, and no list says another.
+    let column = json!({"columnName": "B", "columnType": "STRING", "fieldLength": 3});
+    let fields = json!({"tableSchema": {"tableName": "TAB1", "columns": [
+        {"columnName": "A", "columnType": "INTEGER"}, column,
+    ]}});
+    Push::done(&push(&pool, &fields, &[rows(&[(1, &long)])]).await);
+    assert_eq!(pool.value(None, "SELECT \"B\" FROM TAB1").await, json!("üüü"));
+    let listed = server.admin().get(&pool.path("/columns?tableName=TAB1")).await.ok();
+    assert!(listed.as_array().unwrap().iter().all(|column| column["length"].is_null()), "{listed}");
     // A server of one's own may keep them whole.
     server.admin().put("/forebay/api/v1/settings", &json!({"dataPushTextLength": 65_000})).await.ok();
     Push::done(&push(&pool, &json!({}), &[rows(&[(1, &long)])]).await);

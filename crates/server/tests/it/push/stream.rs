@@ -135,8 +135,14 @@ async fn what_is_wrong_is_told_in_the_two_fields_that_the_connector_reads() {
     let admin = server.admin();
     for (query, field) in [
         ("primaryKeys=A", "targetName: is missing"),
-        ("targetName=T&fallbackVarcharLength=0", "fallbackVarcharLength: must be from 1"),
-        ("targetName=T&fallbackVarcharLength=65001", "fallbackVarcharLength: must be from 1"),
+        (
+            "targetName=T&fallbackVarcharLength=0",
+            "fallbackVarcharLength: must be a whole number from 1 to 65000",
+        ),
+        (
+            "targetName=T&fallbackVarcharLength=65001",
+            "fallbackVarcharLength: must be a whole number from 1 to 65000",
+        ),
         ("targetName=T&deletionColumn=x", "deletionColumn: needs keys"),
         ("targetName=T&connectionId=C", "connectionId: "),
         ("targetName=T&upsertStrategy=X", "upsertStrategy: "),

@@ -15,6 +15,7 @@ async fn refused(config: MysqlConfig, kind: SourceErrorKind, parts: &[&str]) {
     let secret = config.password.clone();
     let error = assert_error(opened(config).check().await, parts);
     assert_eq!(error.kind, kind, "{error}");
+    assert_eq!(error.step.map(|step| format!("{step}: ")).as_deref(), parts.first().copied(), "{error}");
     assert!(
         secret.expose().len() < 5 || !format!("{error:?}").contains(secret.expose()),
         "a secret in: {error:?}"

@@ -15,6 +15,7 @@ async fn refused(config: PostgresqlConfig, kind: SourceErrorKind, parts: &[&str]
     let secret = config.password.clone();
     let error = opened(config).check().await.expect_err("settings that do not work");
     assert_eq!(error.kind, kind, "{error}");
+    assert_eq!(error.step.map(|step| format!("{step}: ")).as_deref(), parts.first().copied(), "{error}");
     for part in parts {
         assert!(error.message.contains(part), "{part:?} is not in: {error}");
     }

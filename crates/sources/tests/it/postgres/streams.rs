@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use forebay_core::explanation::Asked;
 use forebay_core::extraction::ColumnChoice;
 use forebay_core::source::{ReadRequest, SourceError, SourceErrorKind, TableReader, TableRows};
 use futures::{StreamExt, TryStreamExt};
@@ -315,4 +316,23 @@ async fn a_server_that_works_long_for_its_first_row_is_waited_for() {
     let batches: Vec<RecordBatch> =
         timeout(BOUND, slow.batches.by_ref().try_collect()).await.expect("in time").expect("its rows");
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_for_is_told_as_the_server_is_sent_it() {
+    let place = Place::new("streams_told").await;
+    place.run(ENDLESS).await;
+    let request = ReadRequest { filters: vec!["id > 1 -- not the first".to_owned()], ..whole("endless") };
+    let snapshot = place.source.snapshot().await.expect("a snapshot");
+    let explanation = snapshot.explain(&request).await.expect("what is asked for");
+    let Asked::Statement { sql, values, .. } = explanation.asked else { panic!("a statement") };
+    assert!(values.is_empty() && sql.contains("WHERE (id > 1)"), "{sql}");
+    let copies = "FROM pg_stat_activity WHERE query LIKE 'COPY%' AND datname = current_database() \
+        AND pid <> pg_backend_pid()";
+    assert_eq!(place.say(&format!("SELECT count(*)::text {copies}")).await, "0", "nothing was read");
+    let TableReader::Rows(mut reader) = snapshot.read(&request).await.expect("the view") else {
+        panic!("the view has rows")
+    };
+    assert!(reader.batches.next().await.expect("a batch").is_ok());
+    assert_eq!(place.say(&format!("SELECT query {copies}")).await, sql);
 }

@@ -1,9 +1,10 @@
 //! Deltas: ties at the cursor, late rows, columns of mixed values, and filters.
 
+use forebay_core::explanation::Asked;
 use forebay_core::source::{Checkpoint, Extent, ReadRequest, Repeats};
 
 use super::Database;
-use crate::reading::{Read, assert_error, delta, identifier, only, read, request, try_read};
+use crate::reading::{Read, assert_error, bounds, delta, identifier, only, read, request, try_read};
 
 fn cursor(table: &str, column: &str) -> ReadRequest {
     ReadRequest { cursor: Some(identifier(column)), columns: only(&["id"]), ..request(table) }
@@ -174,4 +175,39 @@ async fn an_emptied_table_keeps_its_checkpoint() {
     let found = changes(&database, "changed", &since, Repeats::Harmless).await;
     assert!(found.rows.is_empty());
     assert_eq!(found.checkpoint.cursor, since.cursor);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_told_as_it_is_sent() {
+    let database = Database::with(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, changed TIMESTAMP, name TEXT); \
+         INSERT INTO t VALUES (1, '2024-01-01', 'a'), (2, '2024-01-02', 'it''s')",
+    )
+    .await;
+    let asked = async |request: &ReadRequest| {
+        let snapshot = database.source().snapshot().await.unwrap();
+        let explanation = snapshot.explain(request).await.unwrap();
+        let Asked::Statement { sql, values, in_ranges } = explanation.asked else { panic!("a statement") };
+        assert!(!in_ranges);
+        (sql, values.join(", "))
+    };
+    let mut wanted = cursor("t", "changed");
+    wanted.filters = vec!["name <> '?' -- all".to_owned()];
+    wanted.date_bounds = bounds("name", Some("it's"), None);
+    assert_eq!(
+        asked(&wanted).await,
+        (
+            "SELECT \"id\", rowid FROM main.\"t\" WHERE (name <> '?') AND \"name\" >= ?".to_owned(),
+            "'it''s'".to_owned()
+        )
+    );
+    let since = full(&database, "changed").await;
+    let request = ReadRequest { delta: delta(&since, Repeats::Harmless), ..cursor("t", "changed") };
+    let (sql, values) = asked(&request).await;
+    assert!(sql.contains(" OR rowid > ?)"), "{sql}");
+    assert_eq!(values, "'2024-01-02 00:00:00.000000', 2");
+    // A filter that the database does not take is said here too.
+    wanted.filters = vec!["nothing = 1".to_owned()];
+    let snapshot = database.source().snapshot().await.unwrap();
+    assert_error(snapshot.explain(&wanted).await, &["nothing"]);
 }

@@ -18,8 +18,13 @@ pub(super) fn read(file: &[u8], mut reader: MappingReader) -> Result<Vec<NameMap
         .from_reader(text.as_bytes());
     let mut record = csv::StringRecord::new();
     let unreadable = |error: csv::Error| Error::invalid("file", format!("is no CSV: {error}"));
+    let (mut number, mut counted) = (1, 0);
     while records.read_record(&mut record).map_err(unreadable)? {
-        let number = record.position().map_or(0, csv::Position::line);
+        // The reader's own number stays behind where lines end with CR and LF.
+        let before = record.position().map_or(0, |position| usize::try_from(position.byte()).unwrap_or(0));
+        let begin = text.len() - text[before..].trim_start_matches(['\r', '\n']).len();
+        number += text[counted..begin].matches('\n').count() as u64;
+        counted = begin;
         let cells: Vec<(u32, String)> = (0..COLUMNS).zip(record.iter().map(str::to_owned)).collect();
         reader.row(number, &cells)?;
     }
@@ -58,8 +63,13 @@ mod tests {
     fn what_is_no_text_is_said_so() {
         let error = read(b"TABLE_NAME,TRANSLATION\nEKKO,\xE4", reader()).unwrap_err().to_string();
         assert!(error.contains("no characters") && error.contains("28"), "{error}");
-        let error = read(b"TABLE_NAME;TRANSLATION\n;x", reader()).unwrap_err().to_string();
-        assert!(error.starts_with("file: row 2: there is a translation"), "{error}");
+        for file in ["TABLE_NAME;TRANSLATION\n;x", "TABLE_NAME;TRANSLATION\r\n;x\r\n"] {
+            let error = read(file.as_bytes(), reader()).unwrap_err().to_string();
+            assert!(error.starts_with("file: row 2: there is a translation"), "{error}");
+        }
+        let file = "TABLE_NAME;TRANSLATION\r\nEKKO;\"two\r\nlines\"\r\n\r\n;x\r\n";
+        let error = read(file.as_bytes(), reader()).unwrap_err().to_string();
+        assert!(error.starts_with("file: row 5: there is a translation"), "{error}");
         assert!(read(b"", reader()).is_err());
     }
 }

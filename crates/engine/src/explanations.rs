@@ -1,0 +1,68 @@
+//! What an extraction would ask its source for, table by table.
+
+use forebay_core::access::{Caller, Permission};
+use forebay_core::error::{Error, Kind, Result};
+use forebay_core::execution::ExtractionMode;
+use forebay_core::explanation::TableExplanation;
+use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TableExtractionId};
+use forebay_core::job::TaskKind;
+use forebay_core::spec::{ExecutionSpec, ExtractionSpec, TaskSpec, Work};
+
+use crate::Engine;
+use crate::data::source_error;
+use crate::spec::parameter_specs;
+
+impl Engine {
+    /// What a table of an extraction would ask the source for if it were executed now. Nothing is executed.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`, `Conflict` in a job without a connection, `Refused` when the source does not answer.
+    pub async fn explain_table_extraction(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        task: &str,
+        table: TableExtractionId,
+    ) -> Result<TableExplanation> {
+        self.pool_with(caller, Permission::Edit, pool).await?;
+        let job = self.store().data_job(pool, job).await?;
+        let found = self.task_of(pool, job.id, task).await?;
+        let TaskKind::Extraction(tables) = found.kind else {
+            return Err(Error::not_found(Kind::Task, task));
+        };
+        let wanted = tables.into_iter().find(|wanted| wanted.id == table);
+        let wanted = wanted.ok_or_else(|| Error::not_found(Kind::TableExtraction, table))?;
+        let connection = job
+            .connection_id
+            .ok_or_else(|| Error::conflict("the data job has no data connection, so it extracts nothing"))?;
+        let connection = self.store().data_connection(pool, connection).await?;
+        let own = self.store().parameters(pool, Some(found.id)).await?;
+        let shared = self.store().parameters(pool, None).await?;
+        let work = Work::Extraction(ExtractionSpec {
+            connection_id: connection.id,
+            config: self.usable(&connection)?,
+            pseudonymisation: connection.pseudonymisation,
+            tables: vec![wanted],
+            parallel: 1,
+            done: Vec::new(),
+        });
+        let spec = ExecutionSpec {
+            execution_id: ExecutionId::random(),
+            pool_id: pool,
+            job_id: job.id,
+            connection_id: job.connection_id,
+            mode: ExtractionMode::Full,
+            changed_at: self.now(),
+            tasks: vec![TaskSpec {
+                id: found.id,
+                name: found.name.to_string(),
+                work,
+                parameters: parameter_specs(&own, &shared),
+                retry: found.retry,
+            }],
+            schemas: self.named_schemas(pool).await?,
+        };
+        self.0.plane.explain(&spec).await.map_err(source_error)
+    }
+}
