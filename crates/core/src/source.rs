@@ -20,9 +20,29 @@ pub trait Source: Send + Sync {
     /// Lists the tables this connection may read, with their columns and keys.
     async fn discover(&self) -> Result<Vec<SourceTable>, SourceError>;
 
+    /// The primary key of one table, for whoever needs those of few; empty when it has none.
+    async fn key(&self, table: &SourceTableName) -> Result<Vec<Identifier>, SourceError> {
+        Ok(key_among(&self.discover().await?, table))
+    }
+
     /// Opens one consistent view for all tables of an extraction. Dropping it ends what it holds
     /// open at the source, statements that run included.
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, SourceError>;
+}
+
+/// The primary key of a table among those that a source offers; empty when it has none, is not there, or when its name
+/// leaves open which one is meant.
+#[must_use]
+pub fn key_among(tables: &[SourceTable], wanted: &SourceTableName) -> Vec<Identifier> {
+    if let Some(found) = tables.iter().find(|found| found.table == *wanted) {
+        return found.key.clone();
+    }
+    // Without a schema the source's default is meant, which only one table of the name answers surely.
+    let mut alike = tables.iter().filter(|found| wanted.schema.is_none() && found.table.name == wanted.name);
+    match (alike.next(), alike.next()) {
+        (Some(found), None) => found.key.clone(),
+        _ => Vec::new(),
+    }
 }
 
 /// One consistent view of a source.

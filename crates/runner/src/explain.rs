@@ -91,7 +91,7 @@ async fn explained(
             report: &report,
             parameters: &parameters,
             snapshot: &*snapshot,
-            keys: SourceKeys::new(&*source),
+            keys: SourceKeys::new(&*source, 1),
             again: false,
         };
         let mut explanation = match extraction.explained(table).await {

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use forebay_core::extraction::{SourceTableName, TableExtraction};
 use forebay_core::job::Activation;
 use forebay_core::name::Identifier;
-use forebay_core::source::{Snapshot, Source};
+use forebay_core::source::{Snapshot, Source, SourceTable, key_among};
 use forebay_core::spec::{ExtractionSpec, TaskSpec};
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt};
@@ -120,7 +120,7 @@ async fn tried(
     let mut waiting = Waiting::new(report, run.stop, "the snapshot".to_owned());
     let snapshot = waiting.wait(source.snapshot()).await??;
     forebay_core::fault::point("extraction.after_snapshot");
-    let keys = SourceKeys::new(&*source);
+    let keys = SourceKeys::new(&*source, tables.len());
     let extraction = Extraction { run, spec, report, parameters, snapshot: &*snapshot, keys, again };
     let mut places = places.to_vec();
     if places.len() > 1 {
@@ -193,37 +193,32 @@ pub(crate) fn texts(table: &TableExtraction) -> impl Iterator<Item = &str> {
     [&table.filter, &table.delta_filter].into_iter().chain(bounds).filter_map(Option::as_deref)
 }
 
-/// A table at the source, and its primary key.
-type SourceKey = (SourceTableName, Vec<Identifier>);
+/// Up to how many tables of an extraction are asked for one by one.
+const FEW: usize = 8;
 
-/// The primary keys at the source, looked up once and only when a table needs them.
+/// The primary keys at the source, looked up only when a table needs its own: one by one, or once for all of many.
 pub(crate) struct SourceKeys<'a> {
     source: &'a dyn Source,
-    known: Mutex<Option<Vec<SourceKey>>>,
+    tables: usize,
+    known: Mutex<Option<Vec<SourceTable>>>,
 }
 
 impl<'a> SourceKeys<'a> {
-    pub(crate) fn new(source: &'a dyn Source) -> Self {
-        Self { source, known: Mutex::new(None) }
+    /// For an extraction of so many tables.
+    pub(crate) fn new(source: &'a dyn Source, tables: usize) -> Self {
+        Self { source, tables, known: Mutex::new(None) }
     }
 
     /// The key of a table; empty when it has none.
     pub(crate) async fn of(&self, wanted: &SourceTableName) -> Result<Vec<Identifier>, Halt> {
+        if self.tables <= FEW {
+            return Ok(self.source.key(wanted).await?);
+        }
         let mut known = self.known.lock().await;
-        if known.is_none() {
-            let tables = self.source.discover().await?;
-            *known = Some(tables.into_iter().map(|table| (table.table, table.key)).collect());
-        }
-        let known = known.as_deref().unwrap_or_default();
-        if let Some((_, key)) = known.iter().find(|(table, _)| table == wanted) {
-            return Ok(key.clone());
-        }
-        // Without a schema the source's default is meant, which only one table of the name answers surely.
-        let mut alike =
-            known.iter().filter(|(table, _)| wanted.schema.is_none() && table.name == wanted.name);
-        Ok(match (alike.next(), alike.next()) {
-            (Some((_, key)), None) => key.clone(),
-            _ => Vec::new(),
-        })
+        let tables = match known.take() {
+            Some(tables) => tables,
+            None => self.source.discover().await?,
+        };
+        Ok(key_among(known.insert(tables), wanted))
     }
 }

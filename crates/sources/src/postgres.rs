@@ -6,6 +6,7 @@ use forebay_core::check::Step;
 use forebay_core::connection::PostgresqlConfig;
 use forebay_core::explanation::{Asked, Explanation};
 use forebay_core::extraction::SourceTableName;
+use forebay_core::name::Identifier;
 use forebay_core::source::{ReadRequest, Snapshot, Source, SourceError, SourceTable, TableReader, TableRows};
 use tokio::sync::watch;
 
@@ -70,6 +71,16 @@ impl Source for Postgres {
         let (session, tables) = self.link.begin(|session| Box::pin(discover::tables(session))).await?;
         session.give_back(&self.link);
         Ok(tables)
+    }
+
+    async fn key(&self, table: &SourceTableName) -> Result<Vec<Identifier>, SourceError> {
+        let described = self.link.begin(|session| {
+            let table = table.clone();
+            Box::pin(async move { catalog::describe(session, &table).await })
+        });
+        let (session, relation) = described.await?;
+        session.give_back(&self.link);
+        Ok(relation.key)
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>, SourceError> {

@@ -5,6 +5,7 @@ mod administration;
 mod audit;
 mod connection;
 mod driver;
+mod first_steps;
 mod groups;
 mod history;
 mod models;
@@ -19,6 +20,7 @@ use self::driver::Browser;
 use crate::client::Client;
 use crate::pool::Pool;
 use crate::server::Server;
+use crate::source::Source;
 use crate::world::World;
 
 const PASSWORD: &str = "correct horse battery";
@@ -114,6 +116,19 @@ async fn a_job_is_set_off_watched_and_cancelled_and_a_second_user_is_let_in() {
     browser.open_path(&format!("/integration/ui/pools/{}", world.pool.id)).await;
     browser.sees("Not found").await;
     browser.check("not-found").await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn somebody_new_gets_to_a_scheduled_delta() {
+    let server = Server::start();
+    let (browser, source) = (of_administrator(&server).await, Source::new().await);
+    first_steps::first_steps(&browser, &source).await;
+    let pools = server.admin().get("/integration/api/pools").await.ok();
+    let pool = Pool { id: pools[0]["id"].as_str().unwrap().to_owned(), client: server.admin() };
+    let sources = pool.client.get(&format!("/integration/api/pools/{}/data-sources/", pool.id)).await.ok();
+    let found = pool.value(sources[0]["id"].as_str(), "SELECT count(*) FROM orders").await;
+    assert_eq!(found, "5", "the schedule has brought what came last");
     browser.end().await;
 }
 

@@ -42,6 +42,8 @@ pub async fn tables_are_discovered(fixture: &dyn SourceFixture) {
             "the key is `id` or unknown, and not {:?}",
             found[0].key
         );
+        let key = fixture.source().key(&wanted).await;
+        assert_eq!(key.ok().as_ref(), Some(&found[0].key), "the key of {name} asked for by itself");
     }
 }
 
