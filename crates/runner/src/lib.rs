@@ -4,9 +4,8 @@
 //! `transformation`, a data model load in `model_load`, a data push in `push`; `parameters` fills in `<%=…%>` for all. Before it
 //! does anything, a run takes its job over in the warehouse, so that an older one shows nothing any more.
 //!
-//! Beside runs, [`preview`] looks at the first rows of a table at its source, and [`explain`] says what an extraction
-//! would ask for. [`query`]
-//! answers a statement of a transformation that only reads, without a run.
+//! Beside runs, [`preview`] looks at the first rows of a table at its source, [`explain`] says what an extraction would
+//! ask for, and [`query`] answers a statement of a transformation that only reads.
 
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::event::{EventSink, Outcome};

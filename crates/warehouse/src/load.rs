@@ -1,7 +1,7 @@
 //! A load: rows wait until they are shown.
 //!
-//! Few rows wait in memory, and the transaction that shows them stages them as well: a small table costs
-//! one transaction. As soon as a row group is full, rows are staged while more of them come: the staging
+//! Few rows wait in memory, and the transaction that shows them stages them as well, or makes the target of
+//! them where it is replaced: a small table costs one transaction. As soon as a row group is full, rows are staged while more of them come: the staging
 //! table is made and filled in one transaction, which is open as long as the rows come: nobody sees it, a
 //! load that is dropped leaves nothing, and rows are written straight into the file without a sync for
 //! each batch. The commit ends that transaction and shows the rows in a second one, which sees the target

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_parser = |text: &str| Day::parse("to", text))]
     to: Option<Day>,
     /// How many entries, the newest first.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
