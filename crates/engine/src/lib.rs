@@ -92,6 +92,8 @@ pub use sessions::{NewSession, SignInError};
 pub use task_order::TaskMove;
 pub use tasks::NewTask;
 
+pub use forebay_store::{Consent, KeyKind, SigningKey};
+
 /// Tells the time. Tests turn their own.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;

@@ -133,7 +133,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                     "This is the first start. The administrator's API key, shown this once:\n\n  {}\n\n\
                      In a browser, sign in with this link; it works once, within a day:\n\n  {}\n",
                     key.expose(),
-                    crate::ui::sign_in_url(&server.url, &link)
+                    forebay_api::sign_in_url(&server.url, &link)
                 )?;
             }
             writeln!(out, "Forebay listens on {}", server.url)?;

@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use forebay_ui::OidcOptions;
 use serde_json::{Value, json};
 
 use crate::cli::client::Client;
 use crate::cli::show::receipts;
-use crate::oidc::OidcOptions;
 use crate::serve::{self, Options, QueueOptions, Server, WorkerOptions};
 use crate::tls::SiteOptions;
 

@@ -1,26 +1,23 @@
 //! A running server: the data folder, the engine, the dispatcher and the listener.
 
 use std::fs::File;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use axum::ServiceExt;
-use axum::extract::Request;
+use forebay_api::{Listening, Site};
 use forebay_core::stop::{Stop, StopHandle};
 use forebay_engine::{Engine, FirstKey, Settings};
 use forebay_store::Store;
+use forebay_ui::{OidcOptions, Provider};
 use forebay_worker::{Patience, WorkerPlane};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::api::oauth::Site;
 use crate::disk::DataDisk;
-use crate::listen::{Listening, Peer};
-use crate::oidc::{OidcOptions, Provider};
 use crate::tls::{SiteOptions, Tls};
 use crate::wiring::{self, WallClock};
 
@@ -219,10 +216,8 @@ impl Server {
     pub(crate) async fn serve(self, until: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
         let Self { site, stop, mut dispatcher, keeper, mut scheduler, certificate, listener, opened, .. } =
             self;
-        let service = crate::api::router(opened.engine.clone(), site, opened.oidc.clone());
-        let service = ServiceExt::<Request>::into_make_service_with_connect_info::<Peer>(service);
-        // Not the graceful kind: a client that follows an execution would hold the server up.
-        let mut serving = std::pin::pin!(axum::serve(listener, service).into_future());
+        let pages = forebay_ui::pages(opened.oidc.clone());
+        let mut serving = forebay_api::serve(opened.engine.clone(), site, pages, listener);
         tokio::select! {
             served = &mut serving => return Ok(served?),
             // A server that runs nothing must not look alive. They end by themselves in a panic alone.

@@ -4,13 +4,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
-use tracing::{Metadata, Span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -54,11 +53,6 @@ impl Telemetry {
             tracing::warn!("the last traces were not sent");
         }
     }
-}
-
-/// Names the span of a trace once it is known what it is about; a field of the span would come too late.
-pub(crate) fn name_span(span: &Span, name: String) {
-    span.context().span().update_name(name);
 }
 
 /// What the libraries say, the exporter's own among them, is no part of a trace.

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use forebay_core::stop::Stop;
 use forebay_engine::Clock;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use reqwest::Url;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -44,11 +45,10 @@ pub(crate) struct SiteOptions {
 
 fn public_url(text: &str) -> Result<String, String> {
     let url = text.trim_end_matches('/');
-    let parsed: axum::http::Uri = url.parse().map_err(|error| format!("{error}"))?;
-    let is_good = matches!(parsed.scheme_str(), Some("http" | "https"))
-        && parsed.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-        && parsed.path() == "/"
-        && parsed.query().is_none();
+    let parsed = Url::parse(url).map_err(|error| error.to_string())?;
+    // Nothing that would have to come after a host: no path, no query, no fragment; and nobody's name before it.
+    let is_good =
+        matches!(parsed.scheme(), "http" | "https") && !url.contains(['@', '?', '#']) && parsed.path() == "/";
     match is_good {
         true => Ok(url.to_owned()),
         false => Err("write http:// or https://, a host and perhaps a port, and nothing after it".to_owned()),
