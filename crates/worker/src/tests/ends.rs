@@ -172,7 +172,14 @@ fn what_a_killed_server_left_is_ended_and_what_only_has_its_number_is_not() {
     let wait = "kill -STOP $$; sleep 600";
     let process = |pool: &str| {
         let mut command = Command::new("sh");
-        command.args(["-c", wait, "worker", pool]).stdin(Stdio::null()).spawn().unwrap()
+        let process = command.args(["-c", wait, "worker", pool]).stdin(Stdio::null()).spawn().unwrap();
+        let begun = std::time::Instant::now();
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+        while !state().contains(") T ") {
+            assert!(begun.elapsed() < PATIENCE, "the process does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        process
     };
     let mut left = process(&pool.to_string());
     let mut stranger = process("nothing");
