@@ -16,6 +16,7 @@ use forebay_core::source::{Snapshot, Source, SourceTable, key_among};
 use forebay_core::spec::{ExtractionSpec, TaskSpec};
 use futures::lock::Mutex;
 use futures::stream::{self, StreamExt};
+use tokio::sync::Semaphore;
 
 use crate::attempts::Attempts;
 use crate::halt::{Halt, check};
@@ -130,13 +131,20 @@ async fn tried(
         // What takes longest is begun first; equals stay in their order.
         places.sort_by_key(|place| std::cmp::Reverse(size.get(place).copied()));
     }
+    let slots = Semaphore::new(spec.parallel.max(1));
     let mut work = Vec::new();
     for place in &places {
-        let table = extraction.table(*place, tables[*place]);
-        work.push(Box::pin(async move { (*place, table.await) }));
+        let (extraction, slots) = (&extraction, &slots);
+        work.push(Box::pin(async move {
+            let slot = slots.acquire().await.ok();
+            (*place, extraction.table(*place, tables[*place], slot).await)
+        }));
     }
-    Ok(stream::iter(work).buffer_unordered(spec.parallel.max(1)).collect().await)
+    Ok(stream::iter(work).buffer_unordered(spec.parallel.max(1) + COMMITTING).collect().await)
 }
+
+/// How many tables of few rows are committed while others are read. Those that wait for their commit share one.
+const COMMITTING: usize = 16;
 
 /// After the number of tables that an execution had loaded before it was interrupted.
 const LOADED_BEFORE: &str = " loaded before the interruption";

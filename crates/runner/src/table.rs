@@ -8,6 +8,7 @@ use forebay_core::pool::connection_schema;
 use forebay_core::source::{Checkpoint, Extent, ReadRequest, TableReader, TableRows};
 use forebay_core::warehouse::{Key, LoadReport, LoadSpec, WarehouseTable, WriteMode};
 use futures::StreamExt;
+use tokio::sync::SemaphorePermit;
 
 use crate::columns::{Columns, holds, missing};
 use crate::extraction::{Extraction, TableDone};
@@ -17,6 +18,9 @@ use crate::report::{Step, counted};
 use crate::request::Planned;
 use crate::waiting::Waiting;
 
+/// A table with no more bytes of rows waits for its commit while others are read.
+const FEW_BYTES: u64 = 1 << 20;
+
 /// What a table's step tells at its end.
 enum Ended {
     Loaded(Receipt),
@@ -24,11 +28,17 @@ enum Ended {
 }
 
 impl Extraction<'_> {
-    /// Extracts one table, and tells how it ended.
-    pub(crate) async fn table(&self, position: usize, table: &TableExtraction) -> Result<TableDone, Halt> {
+    /// Extracts one table, and tells how it ended. `slot` lets it read the source: it is given away when few rows are
+    /// left to be committed.
+    pub(crate) async fn table(
+        &self,
+        position: usize,
+        table: &TableExtraction,
+        slot: Option<SemaphorePermit<'_>>,
+    ) -> Result<TableDone, Halt> {
         check(self.run.stop)?;
         let mut step = self.report.step(position, table.target_name().to_string()).await;
-        match self.load(table, &mut step).await {
+        match self.load(table, &mut step, slot).await {
             Ok(Ended::Loaded(receipt)) => {
                 let rows = receipt.rows_read;
                 let text =
@@ -62,7 +72,12 @@ impl Extraction<'_> {
         }
     }
 
-    async fn load(&self, table: &TableExtraction, step: &mut Step<'_>) -> Result<Ended, Halt> {
+    async fn load(
+        &self,
+        table: &TableExtraction,
+        step: &mut Step<'_>,
+        slot: Option<SemaphorePermit<'_>>,
+    ) -> Result<Ended, Halt> {
         let stop = self.run.stop;
         let target = WarehouseTable {
             schema: connection_schema(self.run.spec.pool_id, self.spec.connection_id),
@@ -110,7 +125,7 @@ impl Extraction<'_> {
             checkpoint_after: Some(shown(table, &rows.checkpoint)),
             ..Receipt::default()
         };
-        let report = self.copy(load, rows, &mut columns, &mut receipt, (step, waiting)).await?;
+        let report = self.copy(load, rows, &mut columns, &mut receipt, (step, waiting, slot)).await?;
         self.tell(table, &mode, &columns, &report).await;
         receipt.rows_inserted = report.rows_inserted;
         receipt.rows_updated = report.rows_updated;
@@ -181,7 +196,7 @@ impl Extraction<'_> {
         rows: TableRows,
         columns: &mut Columns<'_>,
         receipt: &mut Receipt,
-        (step, mut waiting): (&mut Step<'_>, Waiting<'_>),
+        (step, mut waiting, slot): (&mut Step<'_>, Waiting<'_>, Option<SemaphorePermit<'_>>),
     ) -> Result<LoadReport, Halt> {
         let stop = self.run.stop;
         let TableRows { mut batches, checkpoint, .. } = rows;
@@ -198,6 +213,9 @@ impl Extraction<'_> {
             step.progress(receipt.rows_read).await;
         }
         drop(batches);
+        if receipt.bytes <= FEW_BYTES {
+            drop(slot);
+        }
         check(stop)?;
         forebay_core::fault::point("load.before_commit");
         Ok(load.commit(receipt.rows_read, &checkpoint, stop).await?)

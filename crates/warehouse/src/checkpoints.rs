@@ -1,6 +1,6 @@
 //! Checkpoints, kept in the pool's file beside the rows they speak for.
 
-use duckdb::{Connection, params};
+use duckdb::{Connection, params, params_from_iter};
 use forebay_core::source::Checkpoint;
 use forebay_core::warehouse::{WarehouseError, WarehouseTable};
 
@@ -29,22 +29,31 @@ pub(crate) fn read(
         .map_err(|error| internal("a checkpoint cannot be read").caused_by(error))
 }
 
-/// Writes a table's checkpoint, in the transaction that shows its rows.
-pub(crate) fn write(
+/// Writes the checkpoints of tables, in the transaction that shows their rows and behind all that it makes: a new
+/// table lets every statement be planned anew, which costs more than to write.
+pub(crate) fn write<'a>(
     connection: &Connection,
-    table: &WarehouseTable,
-    checkpoint: &Checkpoint,
+    checkpoints: impl IntoIterator<Item = (&'a WarehouseTable, &'a Checkpoint)>,
 ) -> Result<(), WarehouseError> {
-    let text = serde_json::to_string(checkpoint)
-        .map_err(|error| internal("a checkpoint cannot be written").caused_by(error))?;
-    let (schema, name) = (folded(&table.schema), folded(&table.name));
     let kept = format!("{OWN_SCHEMA}.checkpoints");
     // INSERT OR REPLACE plans a merge, at five times the cost of both of these.
-    let update = format!("UPDATE {kept} SET checkpoint = ? WHERE schema_name = ? AND table_name = ?");
-    let updated = connection.execute(&update, params![text, schema, name]).map_err(failed)?;
-    if updated == 0 {
-        let insert = format!("INSERT INTO {kept} VALUES (?, ?, ?)");
-        connection.execute(&insert, params![schema, name, text]).map_err(failed)?;
+    let update = format!("UPDATE {kept} SET checkpoint = $3 WHERE schema_name = $1 AND table_name = $2");
+    let mut update = connection.prepare(&update).map_err(failed)?;
+    let mut new = Vec::new();
+    for (table, checkpoint) in checkpoints {
+        let text = serde_json::to_string(checkpoint)
+            .map_err(|error| internal("a checkpoint cannot be written").caused_by(error))?;
+        let row = [folded(&table.schema), folded(&table.name), text];
+        if update.execute(params_from_iter(&row)).map_err(failed)? == 0 {
+            new.push(row);
+        }
+    }
+    if !new.is_empty() {
+        let mut insert =
+            connection.prepare(&format!("INSERT INTO {kept} VALUES ($1, $2, $3)")).map_err(failed)?;
+        for row in &new {
+            insert.execute(params_from_iter(row)).map_err(failed)?;
+        }
     }
     Ok(())
 }

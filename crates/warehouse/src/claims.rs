@@ -18,6 +18,7 @@ use forebay_core::warehouse::WarehouseError;
 use crate::error::{failed, internal};
 use crate::names::OWN_SCHEMA;
 use crate::session::Halt;
+use crate::together::Company;
 
 /// How long a waiter sleeps before it looks whether the stop was asked for. Its turn wakes it.
 const AGAIN: Duration = Duration::from_millis(5);
@@ -27,6 +28,8 @@ const AGAIN: Duration = Duration::from_millis(5);
 pub(crate) struct Shows {
     fence: Mutex<Fence>,
     free: Condvar,
+    /// Small loads that wait for their turn, and may be shown in another one's.
+    pub(crate) company: Company,
 }
 
 #[derive(Default)]
@@ -61,15 +64,30 @@ impl Shows {
     /// # Errors
     /// `Canceled` when the stop is asked for first.
     pub(crate) fn turn(&self, halt: &Halt) -> Result<Turn<'_>, WarehouseError> {
+        let turn = self.turn_unless(halt, || false)?;
+        turn.ok_or_else(|| internal("a turn was given up that was needed"))
+    }
+
+    /// The turn, unless it is needed no more by the time that it would be given: that is asked before each look, and
+    /// what answers it must change in a turn alone.
+    ///
+    /// # Errors
+    /// `Canceled` when the stop is asked for first.
+    pub(crate) fn turn_unless(
+        &self,
+        halt: &Halt,
+        is_done: impl Fn() -> bool,
+    ) -> Result<Option<Turn<'_>>, WarehouseError> {
         let mut fence = self.fence();
-        while fence.taken {
-            fence = self.free.wait_timeout(fence, AGAIN).unwrap_or_else(PoisonError::into_inner).0;
-            if fence.taken {
-                halt.check()?;
+        while !is_done() {
+            if !fence.taken {
+                fence.taken = true;
+                return Ok(Some(Turn(self)));
             }
+            halt.check()?;
+            fence = self.free.wait_timeout(fence, AGAIN).unwrap_or_else(PoisonError::into_inner).0;
         }
-        fence.taken = true;
-        Ok(Turn(self))
+        Ok(None)
     }
 
     /// The turn to show something under a claim.

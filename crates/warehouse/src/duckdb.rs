@@ -144,6 +144,11 @@ impl DuckDb {
     }
 
     #[cfg(test)]
+    pub(crate) fn test_shows(&self) -> &Shows {
+        &self.shows
+    }
+
+    #[cfg(test)]
     pub(crate) async fn test_session(&self) -> Session {
         self.session().await.unwrap()
     }
@@ -240,7 +245,7 @@ impl Warehouse for DuckDb {
 }
 
 /// Makes the schemas that are missing, for a claim that may still show something. Two who make the same
-/// one at a time would be in conflict.
+/// one at a time would be in conflict; where all are there, nobody is waited for.
 pub(crate) fn make_schemas(
     connection: &Connection,
     halt: &Halt,
@@ -248,10 +253,11 @@ pub(crate) fn make_schemas(
     claim: Claim,
     shows: &Shows,
 ) -> Result<(), WarehouseError> {
-    let _turn = shows.turn_of(claim, halt)?;
+    shows.check(claim)?;
     if existing_schemas(connection, schemas)?.len() == schemas.len() {
         return Ok(());
     }
+    let _turn = shows.turn_of(claim, halt)?;
     for schema in schemas {
         connection
             .execute_batch(&format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted()))

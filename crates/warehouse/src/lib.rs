@@ -37,6 +37,7 @@ mod show;
 mod staging;
 #[cfg(test)]
 mod tests;
+mod together;
 mod transaction;
 mod wal;
 

@@ -1,10 +1,10 @@
 //! A load: rows wait until they are shown.
 //!
 //! Few rows wait in memory, and the transaction that shows them stages them as well, or makes the target of
-//! them where it is replaced: a small table costs one transaction. As soon as a row group is full, rows are staged while more of them come: the staging
-//! table is made and filled in one transaction, which is open as long as the rows come: nobody sees it, a
-//! load that is dropped leaves nothing, and rows are written straight into the file without a sync for
-//! each batch. The commit ends that transaction and shows the rows in a second one, which sees the target
+//! them where it is replaced: a small table costs one transaction, and small tables of one run that are replaced share
+//! it. As soon as a row group is full, rows are staged while more of them come: the staging table is made and filled in
+//! one transaction, which is open as long as the rows come: nobody sees it, a load that is dropped leaves nothing, and
+//! rows are written straight into the file without a sync for each batch. The commit ends that transaction and shows the rows in a second one, which sees the target
 //! as it is then and not as it was when the load began.
 
 use std::sync::Arc;
@@ -30,6 +30,7 @@ use crate::names::same;
 use crate::session::{Halt, Session};
 use crate::show::{Staged, run, show};
 use crate::staging::Staging;
+use crate::together::{is_small_replacement, show_together};
 
 /// The rows of a row group of the engine.
 const PIECE_ROWS: usize = 122_880;
@@ -253,7 +254,10 @@ impl TableLoad for Load {
         let shows = self.shows;
         let work = move |connection: &Connection, halt: &Halt| {
             let _asking = asking;
-            show(connection, halt, &shows, &staged)
+            match is_small_replacement(&staged) {
+                true => show_together(connection, halt, &shows, staged),
+                false => show(connection, halt, &shows, &staged),
+            }
         };
         let shown = session.run(stop, work).await;
         fold_if_long(session);

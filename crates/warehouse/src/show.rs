@@ -172,8 +172,8 @@ pub(crate) fn change(connection: &Connection, sql: &str) -> Result<u64, Warehous
     connection.execute(sql, []).map(|rows| rows as u64).map_err(failed)
 }
 
-/// Writes down what became of a load, in its transaction, once its numbers add up.
-fn record(connection: &Connection, load: &Staged, report: &LoadReport) -> Result<(), WarehouseError> {
+/// The numbers of a load must add up.
+pub(crate) fn add_up(load: &Staged, report: &LoadReport) -> Result<(), WarehouseError> {
     let LoadReport { rows_before, rows_inserted, rows_after, rows_deleted, .. } = *report;
     if rows_before + rows_inserted != rows_after + rows_deleted {
         return Err(internal(format!(
@@ -181,9 +181,15 @@ fn record(connection: &Connection, load: &Staged, report: &LoadReport) -> Result
             load.spec.table.name
         )));
     }
+    Ok(())
+}
+
+/// Writes down what became of a load, in its transaction, once its numbers add up.
+fn record(connection: &Connection, load: &Staged, report: &LoadReport) -> Result<(), WarehouseError> {
+    add_up(load, report)?;
     match &load.spec.mode {
         WriteMode::Replace | WriteMode::Append | WriteMode::Merge { .. } => {
-            crate::checkpoints::write(connection, &load.spec.table, &load.checkpoint)?;
+            crate::checkpoints::write(connection, [(&load.spec.table, &load.checkpoint)])?;
         }
         WriteMode::Patch(patch) => {
             if patch.onto == Onto::Nothing {

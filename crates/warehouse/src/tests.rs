@@ -30,6 +30,7 @@ mod merges;
 mod publications;
 mod sandbox;
 mod stops;
+mod together;
 mod types;
 
 /// A pool in a folder that goes with it.
