@@ -1,8 +1,9 @@
 //! The benchmarks: Forebay beside what a user could pick instead, in turn, from sources that they make.
 //!
 //! Read `cases.rs` for what is run, `meter.rs` for what is measured, `targets.rs` for what must be reached. Forebay is
-//! used through its API alone, as built and with its defaults.
+//! used through its API, and for its pages as a browser does, as built and with its defaults.
 
+mod browser;
 mod cases;
 mod forebay;
 mod guarded;

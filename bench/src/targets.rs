@@ -46,7 +46,7 @@ const fn target(
 }
 
 /// They are meant for scale 1 on two cores with the source on the same machine.
-pub(crate) const TARGETS: [Target; 25] = [
+pub(crate) const TARGETS: [Target; 27] = [
     target("F1", "wall_s", Peer("scanner"), AtMost, 0.9, Some(0.7)),
     target("F1", "wall_s", Peer("adbc"), AtMost, 0.5, None),
     target("F1", "peak_rss_mb", Nothing, AtMost, 450.0, Some(256.0)),
@@ -65,6 +65,8 @@ pub(crate) const TARGETS: [Target; 25] = [
     target("EMPTY", "jobs_per_s", Nothing, AtLeast, 200.0, Some(1000.0)),
     target("STATUS", "reads_per_s", Nothing, AtLeast, 5000.0, Some(20_000.0)),
     target("STATUS", "p99_ms", Nothing, AtMost, 30.0, None),
+    target("STATUS", "history_p99_ms", Nothing, AtMost, 1000.0, None),
+    target("STATUS", "pool_history_p99_ms", Nothing, AtMost, 1000.0, None),
     target("LISTS", "pools_p99_ms", Nothing, AtMost, 50.0, None),
     target("LISTS", "jobs_p99_ms", Nothing, AtMost, 50.0, None),
     target("LISTS", "status_p99_ms", Nothing, AtMost, 50.0, None),

@@ -1,4 +1,5 @@
-//! STATUS and IDLE: a server that is asked how executions stand, and one that does nothing, with very many stored.
+//! STATUS and IDLE: a server that is asked how executions stand and opens the pages of their history, and one that does
+//! nothing, with very many stored.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::Bench;
+use crate::browser::Browser;
 use crate::forebay::{Forebay, Job};
 use crate::machine;
 use crate::meter::{Meter, Values, megabytes, milliseconds_at};
@@ -14,6 +16,8 @@ use crate::readers::{self, Read};
 
 /// So many clients keep their connection open and ask one question after the other.
 const CONNECTIONS: usize = 64;
+/// So many jobs lie in each pool.
+const JOBS_OF_POOL: usize = 16;
 
 impl Bench {
     pub(super) async fn stored(&mut self, cases: &[&'static str]) -> Result<()> {
@@ -27,11 +31,13 @@ impl Bench {
             new.insert("pss_mb", megabytes(machine::proportional(&processes)));
         }
         let (count, each) = if self.is_small() { (256, 2) } else { (100_000, 782) };
-        let (of_executions, of_jobs) = store(&server, count, each).await?;
+        let (jobs, of_executions) = store(&server, count, each).await?;
         if cases.contains(&"STATUS") {
+            let of_jobs = Arc::new(jobs.iter().map(Read::of_jobs).collect());
             for round in 0..self.rounds {
                 let mut values = self.status(&server, &of_executions).await?;
                 let pools = self.status(&server, &of_jobs).await?;
+                values.extend(self.history(&server, &jobs).await?);
                 values.insert("pool_reads_per_s", pools["reads_per_s"]);
                 values.insert("pool_p99_ms", pools["p99_ms"]);
                 self.note("STATUS", "forebay", round, values, Vec::new());
@@ -69,16 +75,36 @@ impl Bench {
         values.insert("p99_ms", milliseconds_at(&times, 99));
         Ok(values)
     }
+
+    /// How long the pages of the history take, of the server and of its pools: one after the other, as people open them.
+    async fn history(&self, server: &Forebay, jobs: &[Job]) -> Result<Values> {
+        let reads = if self.is_small() { 3 } else { 30 };
+        let browser = Browser::signed_in(server).await?;
+        let (mut of_all, mut of_pools) = (Vec::new(), Vec::new());
+        for job in jobs.iter().cycle().step_by(JOBS_OF_POOL).take(reads) {
+            of_all.push(browser.open("/history", "By job and day").await?);
+            let place = format!("/integration/ui/pools/{}/history", job.pool);
+            of_pools.push(browser.open(&place, &job.id).await?);
+        }
+        of_all.sort_unstable();
+        of_pools.sort_unstable();
+        Ok(Values::from([
+            ("history_p50_ms", milliseconds_at(&of_all, 50)),
+            ("history_p99_ms", milliseconds_at(&of_all, 99)),
+            ("pool_history_p50_ms", milliseconds_at(&of_pools, 50)),
+            ("pool_history_p99_ms", milliseconds_at(&of_pools, 99)),
+        ]))
+    }
 }
 
-/// Runs jobs without tasks until so many executions are stored, `each` of a job: fewer than a job keeps. Gives the
-/// questions how each of them stands, and how the jobs of each pool stand.
-async fn store(server: &Forebay, count: usize, each: usize) -> Result<(Arc<Vec<Read>>, Arc<Vec<Read>>)> {
+/// Runs jobs without tasks until so many executions are stored, `each` of a job: fewer than a job keeps. Gives the jobs,
+/// and the questions how each of the executions stands.
+async fn store(server: &Forebay, count: usize, each: usize) -> Result<(Vec<Job>, Arc<Vec<Read>>)> {
     eprintln!("storing {count} executions");
     let mut jobs = Vec::new();
     while jobs.len() * each < count {
         let pool = server.pool(&format!("Stored {}", jobs.len())).await?;
-        for _ in 0..16 {
+        for _ in 0..JOBS_OF_POOL {
             jobs.push(server.job(&pool).await?);
         }
     }
@@ -89,7 +115,7 @@ async fn store(server: &Forebay, count: usize, each: usize) -> Result<(Arc<Vec<R
     let ids: Vec<Vec<String>> = stream::iter(runs).buffer_unordered(CONNECTIONS).try_collect().await?;
     let of_executions: Vec<Read> = ids.iter().flatten().map(|id| Read::of_execution(id)).collect();
     ensure!(of_executions.len() == count, "{} executions instead of {count}", of_executions.len());
-    Ok((Arc::new(of_executions), Arc::new(jobs.iter().map(Read::of_jobs).collect())))
+    Ok((jobs, Arc::new(of_executions)))
 }
 
 /// Runs a job so often, and gives the ids of its executions.

@@ -210,7 +210,7 @@ pub(crate) async fn found(
         Err(error) => return Err(error),
     };
     Ok(DataSourceAvailableTables {
-        available_tables: found.iter().map(|table| DataSourceTable::new(id, table)).collect(),
+        available_tables: found.iter().map(|offered| DataSourceTable::new(id, &offered.table)).collect(),
         lookup_successful: refusal.is_none(),
         message: refusal,
         translated_connector_message: None,

@@ -2,6 +2,7 @@
 //! that is in use.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -121,6 +122,9 @@ pub trait DataPlane: Send + Sync {
 
     /// What was found damaged in a pool's files, the oldest first, as long as what was moved aside lies there.
     async fn damages(&self, pool: DataPoolId) -> Result<Vec<Damage>, WarehouseError>;
+
+    /// How long a run may go on after it was asked to stop; then it is ended by force.
+    fn patience(&self) -> Duration;
 
     /// What works for the pools now. It asks nobody: the figures are those of the last sign of life.
     fn workers(&self) -> Workers;

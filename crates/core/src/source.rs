@@ -34,14 +34,26 @@ pub trait Source: Send + Sync {
 /// leaves open which one is meant.
 #[must_use]
 pub fn key_among(tables: &[SourceTable], wanted: &SourceTableName) -> Vec<Identifier> {
-    if let Some(found) = tables.iter().find(|found| found.table == *wanted) {
-        return found.key.clone();
+    meant_among(tables, |found| &found.table, wanted).map(|found| found.key.clone()).unwrap_or_default()
+}
+
+/// What a name means among the tables that a source offers, whatever is known of them; `None` when it is not there, or
+/// when the name leaves open which one is meant.
+#[must_use]
+pub fn meant_among<'a, T>(
+    offered: &'a [T],
+    name: impl Fn(&T) -> &SourceTableName,
+    wanted: &SourceTableName,
+) -> Option<&'a T> {
+    if let Some(exact) = offered.iter().find(|found| name(found) == wanted) {
+        return Some(exact);
     }
     // Without a schema the source's default is meant, which only one table of the name answers surely.
-    let mut alike = tables.iter().filter(|found| wanted.schema.is_none() && found.table.name == wanted.name);
+    let is_alike = |found: &&T| wanted.schema.is_none() && name(found).name == wanted.name;
+    let mut alike = offered.iter().filter(is_alike);
     match (alike.next(), alike.next()) {
-        (Some(found), None) => found.key.clone(),
-        _ => Vec::new(),
+        (Some(found), None) => Some(found),
+        _ => None,
     }
 }
 

@@ -240,6 +240,9 @@ pub struct PoolTable {
     pub table: WarehouseTable,
     pub kind: PoolTableKind,
     pub columns: Vec<PoolColumn>,
+    /// How many rows it has at most: those that were removed count until their room is free. `None` for a view, and
+    /// where the warehouse would have to count.
+    pub rows_at_most: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
-//! The tables that sources offer, looked for by name. What a source said is kept for some seconds: people type a
-//! name letter by letter, and each letter would ask the source for all of its tables.
+//! The tables that sources offer, looked for by name, and how many rows the sources think these have. What a source
+//! said is kept for some seconds: people type a name letter by letter, and each letter would ask the source for all of
+//! its tables.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,8 +9,10 @@ use forebay_core::Timestamp;
 use forebay_core::access::{Caller, Permission};
 use forebay_core::connection::ConnectionConfig;
 use forebay_core::error::{Error, Result};
-use forebay_core::extraction::SourceTableName;
-use forebay_core::id::{DataConnectionId, DataPoolId};
+use forebay_core::extraction::{SourceTableName, TableExtraction};
+use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, TableExtractionId, TaskId};
+use forebay_core::job::TaskKind;
+use forebay_core::source::{SourceTable, meant_among};
 
 use crate::Engine;
 use crate::data::source_error;
@@ -29,7 +32,24 @@ struct Answer {
     /// The connection as it was asked: when it is another one, this is no answer.
     config: ConnectionConfig,
     at: Timestamp,
-    tables: Arc<[SourceTableName]>,
+    tables: Arc<[OfferedTable]>,
+}
+
+/// A table that a source offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedTable {
+    pub table: SourceTableName,
+    /// The source's own estimate, by its statistics; `None` when it has none.
+    pub rows: Option<u64>,
+}
+
+/// How many rows a table of an extraction has at its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowEstimate {
+    pub task: TaskId,
+    pub table: TableExtractionId,
+    /// The source's own estimate, by its statistics.
+    pub rows: u64,
 }
 
 impl Answer {
@@ -44,7 +64,7 @@ impl Discovered {
         connection: DataConnectionId,
         config: &ConnectionConfig,
         now: Timestamp,
-    ) -> Option<Arc<[SourceTableName]>> {
+    ) -> Option<Arc<[OfferedTable]>> {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = answers.get(&connection)?;
         (answer.holds(now) && answer.config == *config).then(|| Arc::clone(&answer.tables))
@@ -77,11 +97,51 @@ impl Engine {
         pool: DataPoolId,
         connection: DataConnectionId,
         like: &str,
-    ) -> Result<Vec<SourceTableName>> {
+    ) -> Result<Vec<OfferedTable>> {
         self.pool_with(caller, Permission::View, pool).await?;
-        let tables = match self.discover(pool, connection).await {
-            Ok(tables) => tables,
-            Err(error @ (Error::NotFound { .. } | Error::Internal { .. })) => return Err(error),
+        let tables = self.offered(caller, pool, connection).await?;
+        Ok(tables.iter().filter(|offered| is_like(like, offered.table.name.as_str())).cloned().collect())
+    }
+
+    /// How many rows the tables of a job's extractions have, by the statistics of its source: nothing is counted. A
+    /// table of which the source has no estimate is left out.
+    ///
+    /// # Errors
+    /// As for [`Engine::search_tables`].
+    pub async fn row_estimates(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+    ) -> Result<Vec<RowEstimate>> {
+        self.pool_with(caller, Permission::View, pool).await?;
+        let job = self.store().data_job(pool, job).await?;
+        let tasks = self.store().tasks(job.id).await?;
+        let extractions = tasks.iter().filter_map(|task| match &task.kind {
+            TaskKind::Extraction(tables) => Some((task.id, tables)),
+            TaskKind::Transformation(_) | TaskKind::DataModelLoad(_) => None,
+        });
+        let wanted: Vec<(TaskId, &TableExtraction)> =
+            extractions.flat_map(|(task, tables)| tables.iter().map(move |table| (task, table))).collect();
+        let (Some(connection), false) = (job.connection_id, wanted.is_empty()) else { return Ok(Vec::new()) };
+        let offered = self.offered(caller, pool, connection).await?;
+        let estimate = |(task, table): (TaskId, &TableExtraction)| {
+            let found = meant_among(&offered, |offered| &offered.table, &table.table)?;
+            Some(RowEstimate { task, table: table.id, rows: found.rows? })
+        };
+        Ok(wanted.into_iter().filter_map(estimate).collect())
+    }
+
+    /// What a source offers. Why it does not answer is told to those alone who may edit the connection.
+    async fn offered(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        connection: DataConnectionId,
+    ) -> Result<Arc<[OfferedTable]>> {
+        match self.discover(pool, connection).await {
+            Ok(tables) => Ok(tables),
+            Err(error @ (Error::NotFound { .. } | Error::Internal { .. })) => Err(error),
             Err(error) => {
                 let message = match self.permissions_in(caller, pool).await?.contains(&Permission::Edit) {
                     true => error.to_string(),
@@ -91,17 +151,12 @@ impl Engine {
                             .to_owned()
                     }
                 };
-                return Err(Error::Refused { message });
+                Err(Error::Refused { message })
             }
-        };
-        Ok(tables.iter().filter(|table| is_like(like, table.name.as_str())).cloned().collect())
+        }
     }
 
-    async fn discover(
-        &self,
-        pool: DataPoolId,
-        connection: DataConnectionId,
-    ) -> Result<Arc<[SourceTableName]>> {
+    async fn discover(&self, pool: DataPoolId, connection: DataConnectionId) -> Result<Arc<[OfferedTable]>> {
         let connection = self.store().data_connection(pool, connection).await?;
         let config = self.usable(&connection)?;
         let now = self.now();
@@ -109,7 +164,8 @@ impl Engine {
             return Ok(tables);
         }
         let found = self.0.plane.discover(pool, &config).await.map_err(source_error)?;
-        let tables: Arc<[SourceTableName]> = found.into_iter().map(|found| found.table).collect();
+        let offered = |found: SourceTable| OfferedTable { table: found.table, rows: found.rows };
+        let tables: Arc<[OfferedTable]> = found.into_iter().map(offered).collect();
         self.0.discovered.put(connection.id, Answer { config, at: now, tables: Arc::clone(&tables) });
         Ok(tables)
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use forebay_core::access::Caller;
 use forebay_core::error::{Error, Result};
+use forebay_core::id::DataPoolId;
 use forebay_core::pool::DataPool;
 use forebay_core::settings::Setting;
 use forebay_core::stop::Stop;
@@ -122,6 +123,16 @@ impl Engine {
         .await?;
         sizes.sort_by_key(|size| std::cmp::Reverse(size.bytes));
         Ok(sizes)
+    }
+
+    /// What the files of one pool take, in bytes, as [`Engine::pool_sizes`] counts them.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn pool_size(&self, caller: &Caller, pool: DataPoolId) -> Result<u64> {
+        self.pool_to_watch(caller, pool).await?;
+        let dir = self.0.settings.pools_dir.join(pool.to_string());
+        blocking(move || Ok(bytes_below(&dir))).await
     }
 
     /// Refuses what would need room on a disk that has none.

@@ -1,5 +1,6 @@
 //! Executions: start, watch, cancel.
 
+use forebay_core::Timestamp;
 use forebay_core::access::Caller;
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::{
@@ -38,6 +39,14 @@ pub struct TaskSelection<Id> {
     pub task: TaskId,
     /// `None`: all.
     pub only: Option<Vec<Id>>,
+}
+
+/// The end of an execution that was asked for and has not come yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CancelUnderWay {
+    pub asked_at: Timestamp,
+    /// When its worker is ended by force, unless it has stopped by itself.
+    pub forced_at: Timestamp,
 }
 
 impl Engine {
@@ -213,13 +222,24 @@ impl Engine {
         let mut standing = entry.standing().await;
         let Standing::Running { canceled_by } = &mut *standing else { return Ok(false) };
         canceled_by.get_or_insert_with(|| caller.name.clone());
-        entry.stop();
+        entry.cancel(self.now());
         // So that a kill of the server does not forget it. Asked for it is in any case.
         if let Err(error) = self.store().note_cancel(id, caller.name.as_str()).await {
             let error = &error as &dyn std::error::Error;
             tracing::error!(execution.id = %id, error, "a cancel cannot be recorded before the end");
         }
+        self.changed(id);
         Ok(true)
+    }
+
+    /// What becomes of an execution whose end was asked for and that runs on; `None` when nobody asked, or nothing of
+    /// it runs here. Whoever may see the execution may know.
+    #[must_use]
+    pub fn cancel_under_way(&self, execution: &Execution) -> Option<CancelUnderWay> {
+        let asked_at = self.0.live.get(execution.id)?.cancel_asked()?;
+        let patience = i64::try_from(self.0.plane.patience().as_millis()).unwrap_or(i64::MAX);
+        let forced_at = Timestamp::from_millis(asked_at.as_millis().saturating_add(patience));
+        Some(CancelUnderWay { asked_at, forced_at })
     }
 
     /// Cancels the live execution of a job, if there is one.

@@ -1,9 +1,10 @@
-//! What an extraction would ask its source for, table by table.
+//! What an extraction would ask its source for, table by table, and whether it could ask so.
 
 use forebay_core::access::{Caller, Permission};
 use forebay_core::error::{Error, Kind, Result};
 use forebay_core::execution::ExtractionMode;
-use forebay_core::explanation::TableExplanation;
+use forebay_core::explanation::{Asked, TableExplanation};
+use forebay_core::extraction::{ColumnChoice, TableExtraction};
 use forebay_core::id::{DataJobId, DataPoolId, ExecutionId, TableExtractionId};
 use forebay_core::job::TaskKind;
 use forebay_core::spec::{ExecutionSpec, ExtractionSpec, TaskSpec, Work};
@@ -16,7 +17,8 @@ impl Engine {
     /// What a table of an extraction would ask the source for if it were executed now. Nothing is executed.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`, `Conflict` in a job without a connection, `Refused` when the source does not answer.
+    /// `NotFound`, `Forbidden`, `Conflict` in a job without a connection, `Invalid` when the connection's settings are not
+    /// allowed here any more, `Refused` when the source does not answer.
     pub async fn explain_table_extraction(
         &self,
         caller: &Caller,
@@ -24,6 +26,49 @@ impl Engine {
         job: DataJobId,
         task: &str,
         table: TableExtractionId,
+    ) -> Result<TableExplanation> {
+        self.explained(caller, pool, job, task, table, |saved| saved).await
+    }
+
+    /// Why the source would not take a condition as a filter of a table; `None` when it would. It is looked at with the
+    /// parameters of the task, is not saved, and no row is read.
+    ///
+    /// # Errors
+    /// As for [`Self::explain_table_extraction`].
+    pub async fn check_filter(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        task: &str,
+        table: TableExtractionId,
+        condition: &str,
+    ) -> Result<Option<String>> {
+        // The condition alone: what else is set of the table may be wrong itself, or take the source long to look at.
+        let alone = |saved| TableExtraction {
+            columns: ColumnChoice::All,
+            filter: Some(condition.to_owned()),
+            delta_filter: None,
+            creation_date: None,
+            change_date: None,
+            ..saved
+        };
+        let explanation = self.explained(caller, pool, job, task, table, alone).await?;
+        Ok(match explanation.full.asked {
+            Asked::Refused(reason) => Some(reason),
+            Asked::Nothing | Asked::Statement { .. } | Asked::Files { .. } => None,
+        })
+    }
+
+    /// Explains a table with settings that are made of those that are saved.
+    async fn explained(
+        &self,
+        caller: &Caller,
+        pool: DataPoolId,
+        job: DataJobId,
+        task: &str,
+        table: TableExtractionId,
+        settings: impl FnOnce(TableExtraction) -> TableExtraction + Send,
     ) -> Result<TableExplanation> {
         self.pool_with(caller, Permission::Edit, pool).await?;
         let job = self.store().data_job(pool, job).await?;
@@ -43,7 +88,7 @@ impl Engine {
             connection_id: connection.id,
             config: self.usable(&connection)?,
             pseudonymisation: connection.pseudonymisation,
-            tables: vec![wanted],
+            tables: vec![settings(wanted)],
             parallel: 1,
             done: Vec::new(),
         });

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use forebay_core::Timestamp;
 use forebay_core::execution::Claim;
 use forebay_core::id::ExecutionId;
 use forebay_core::name::Name;
@@ -22,6 +23,8 @@ pub(crate) struct Entry {
     id: ExecutionId,
     /// Known once it is recorded.
     claim: OnceLock<Claim>,
+    /// When somebody asked for its end first. A stop of the server is no cancel.
+    cancel_asked: OnceLock<Timestamp>,
     stop: StopHandle,
     standing: Arc<tokio::sync::Mutex<Standing>>,
 }
@@ -63,7 +66,8 @@ impl Live {
         let (stop, seen) = Stop::new();
         let standing = Arc::new(tokio::sync::Mutex::new(Standing::Over));
         let held = Arc::clone(&standing).try_lock_owned().expect("nobody else knows of this lock yet");
-        let entry = Arc::new(Entry { id, claim: OnceLock::new(), stop, standing });
+        let entry =
+            Arc::new(Entry { id, claim: OnceLock::new(), cancel_asked: OnceLock::new(), stop, standing });
         if let Some(older) = self.entries().insert(id, Arc::clone(&entry)) {
             older.stop.request();
         }
@@ -118,6 +122,17 @@ impl Entry {
     /// Asks for its end.
     pub(crate) fn stop(&self) {
         self.stop.request();
+    }
+
+    /// Asks for its end because somebody wants it. The first time is the one that counts.
+    pub(crate) fn cancel(&self, now: Timestamp) {
+        self.cancel_asked.get_or_init(|| now);
+        self.stop();
+    }
+
+    /// When somebody asked for its end.
+    pub(crate) fn cancel_asked(&self) -> Option<Timestamp> {
+        self.cancel_asked.get().copied()
     }
 }
 

@@ -31,6 +31,19 @@ impl Engine {
         self.pool_to_watch(caller, pool).await
     }
 
+    /// The name of whoever made a pool; `None` when they were deleted since.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden`.
+    pub async fn pool_owner(&self, caller: &Caller, pool: DataPoolId) -> Result<Option<Name>> {
+        let pool = self.pool_to_watch(caller, pool).await?;
+        match self.caller_of(pool.created_by).await {
+            Ok(owner) => Ok(Some(owner.name)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Creates a pool. Administrators only, until a member is granted edit on all pools.
     ///
     /// # Errors

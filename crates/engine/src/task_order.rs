@@ -11,17 +11,19 @@ use crate::Engine;
 /// What is added to the name of a copy.
 const COPY: &str = " (copy)";
 
-/// Where a task goes, seen from where it is.
+/// Where a task goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskMove {
     /// One place nearer to the first task.
     Up,
     /// One place nearer to the last task.
     Down,
+    /// To this place, counted from 0; a place behind the last one is the last one.
+    To(u32),
 }
 
 impl Engine {
-    /// Lets a task change places with the one before or after it; at the end of the list it stays.
+    /// Moves a task among those of its job, as they stand when it is moved; at the end of the list it stays.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`.
@@ -38,6 +40,7 @@ impl Engine {
                 TaskMove::Up => task.position.saturating_sub(1).max(0),
                 // A place behind the last one is the last one.
                 TaskMove::Down => task.position.saturating_add(1),
+                TaskMove::To(place) => i64::from(place),
             };
             Ok(())
         };

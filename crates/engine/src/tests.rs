@@ -7,6 +7,7 @@ mod connections;
 mod contents;
 mod damages;
 mod deletions;
+mod discovered;
 mod disk;
 mod edits;
 mod executions;

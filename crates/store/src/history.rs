@@ -12,23 +12,46 @@ use crate::db::{self, Query, Row};
 use crate::executions::read_execution;
 use crate::jobs::data_job;
 
-/// The pools are tested row by row (that is what the `+` is for): time is what narrows most.
-pub(crate) const RUNS_BY_DAY: &str = "
-    select told.* from (
-        select job_id, queued_at / 86400000 as day, status, count(*) as runs from executions
-        where +pool_id in (select value from json_each($1)) and queued_at >= $2 and queued_at < $3
-            and ($4 is null or status = $4) and ($5 is null or mode = $5)
-        group by job_id, day, status
-    ) as told
-    join data_jobs on data_jobs.id = told.job_id
-    where data_jobs.purpose = 'DATA_JOB'";
+/// A statement that counts executions of these pools. The values are the pools, the first moment and the one after the
+/// last, a state and a mode.
+macro_rules! runs_by_day {
+    ($of_pools:literal) => {
+        concat!(
+            "select told.* from (
+                 select job_id, queued_at / 86400000 as day, status, count(*) as runs from executions
+                 where ",
+            $of_pools,
+            " and queued_at >= $2 and queued_at < $3 and ($4 is null or +status = $4) and ($5 is null or mode = $5)
+                 group by job_id, day, status
+             ) as told
+             join data_jobs on data_jobs.id = told.job_id
+             where data_jobs.purpose = 'DATA_JOB'"
+        )
+    };
+}
 
-pub(crate) const EXECUTIONS_IN_HISTORY: &str = "
-    select executions.* from executions
-    where +pool_id in (select value from json_each($1)) and queued_at >= $2 and queued_at < $3
-        and ($4 is null or +status = $4) and ($5 is null or mode = $5)
-        and (select purpose from data_jobs where id = job_id) = 'DATA_JOB'
-    order by queued_at desc, seq desc limit $6 offset $7";
+/// A statement on a page of the executions of these pools: the same values, then how many and after how many.
+macro_rules! executions_in_history {
+    ($of_pools:literal) => {
+        concat!(
+            "select executions.* from executions where ",
+            $of_pools,
+            " and queued_at >= $2 and queued_at < $3 and ($4 is null or +status = $4) and ($5 is null or mode = $5)
+                 and (select purpose from data_jobs where id = job_id) = 'DATA_JOB'
+             order by queued_at desc, seq desc limit $6 offset $7"
+        )
+    };
+}
+
+/// Many pools are tested row by row (that is what the `+` is for): time is what narrows most.
+pub(crate) const RUNS_BY_DAY: &str = runs_by_day!("+pool_id in (select value from json_each($1))");
+pub(crate) const EXECUTIONS_IN_HISTORY: &str =
+    executions_in_history!("+pool_id in (select value from json_each($1))");
+
+/// One pool is found by itself: what was executed in the others costs it nothing.
+pub(crate) const RUNS_BY_DAY_OF_POOL: &str = runs_by_day!("pool_id = (select value from json_each($1))");
+pub(crate) const EXECUTIONS_IN_HISTORY_OF_POOL: &str =
+    executions_in_history!("pool_id = (select value from json_each($1))");
 
 pub(crate) const EXECUTIONS_OF_JOB_IN_HISTORY: &str = "
     select executions.* from executions
@@ -56,7 +79,8 @@ impl Store {
     /// # Errors
     /// Only `Internal` and `Unavailable`.
     pub async fn runs_by_day(&self, filter: &HistoryFilter) -> Result<Vec<CountedRuns>> {
-        let query = filtered(RUNS_BY_DAY, filter)?;
+        let sql = if filter.pools.len() == 1 { RUNS_BY_DAY_OF_POOL } else { RUNS_BY_DAY };
+        let query = filtered(sql, filter)?;
         self.scan(move |connection| {
             let rows = query.fetch_all(connection).map_err(db::error)?;
             rows.iter().map(counted_runs).collect()
@@ -75,7 +99,11 @@ impl Store {
         limit: u32,
         page: u32,
     ) -> Result<Vec<Execution>> {
-        let sql = if job.is_some() { EXECUTIONS_OF_JOB_IN_HISTORY } else { EXECUTIONS_IN_HISTORY };
+        let sql = match (job, filter.pools.len()) {
+            (Some(_), _) => EXECUTIONS_OF_JOB_IN_HISTORY,
+            (None, 1) => EXECUTIONS_IN_HISTORY_OF_POOL,
+            (None, _) => EXECUTIONS_IN_HISTORY,
+        };
         let query = filtered(sql, filter)?
             .bind(i64::from(limit))
             .bind(i64::from(limit) * i64::from(page))

@@ -146,6 +146,23 @@ impl Store {
         rows.iter().map(task).collect()
     }
 
+    /// The tasks of a pool that extract tables, whichever job they are of, each job's in their order.
+    ///
+    /// # Errors
+    /// Only `Internal` and `Unavailable`.
+    pub async fn extraction_tasks(&self, pool: DataPoolId) -> Result<Vec<Task>> {
+        self.scan(move |connection| {
+            let rows = db::query(
+                "select * from tasks where pool_id = $1 and kind = 'EXTRACTION' order by job_id, position",
+            )
+            .bind(pool.to_string())
+            .fetch_all(connection)
+            .map_err(db::error)?;
+            rows.iter().map(task).collect()
+        })
+        .await
+    }
+
     /// How many transformations each job of a pool has, those alone that have any.
     ///
     /// # Errors

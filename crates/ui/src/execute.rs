@@ -1,5 +1,6 @@
 //! What of a job is to be executed: its tasks and tables, each with what will happen to it.
 
+mod estimates;
 mod ticks;
 
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ use forebay_core::pool::DataPool;
 use forebay_engine::{Engine, LastLoad, Selection, StartExecution};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+pub(super) use self::estimates::estimates;
 
 use self::ticks::{Ticks, selection, table_field, task_field};
 use super::extraction::{self, Reading, key_in_words};
@@ -40,6 +43,8 @@ struct ExecutePage {
     extractions: String,
     transformations: String,
     loads: String,
+    /// Where the source says how many rows it has; `None` when there is nothing to ask it.
+    estimates: Option<String>,
     base: String,
     fault: Option<String>,
 }
@@ -191,6 +196,8 @@ async fn shown(
         extractions: named(shown, "Extraction", |id| json!({"extractionId": id})),
         transformations: named(shown, "Transformation", |id| json!(id)),
         loads: named(shown, "Data model load", |id| json!({"dataModelExecutionId": id})),
+        estimates: (job.connection_id.is_some() && shown.iter().any(|task| !task.tables.is_empty()))
+            .then(|| estimates::place(pool, job.id)),
         tasks,
         base: signed_in.browser.visit.base.clone(),
         fault: fault.as_ref().map(Problem::detail),

@@ -1,5 +1,6 @@
 //! One execution: how it goes, what it did to each table, how that stands beside the last time, and its log.
 
+mod cancel;
 mod chart;
 mod compare;
 mod log;
@@ -15,6 +16,7 @@ use forebay_core::pool::DataPool;
 use forebay_engine::{Engine, Past, Selection, TaskSelection};
 use serde_json::{Value, json};
 
+use self::cancel::CancelNotice;
 use self::chart::Chart;
 use self::compare::Comparison;
 use self::log::{Asked, LEVELS, LogView};
@@ -43,6 +45,8 @@ struct ExecutionPage {
     /// What it waits for, and why it was put back.
     waits: Vec<String>,
     message: Option<String>,
+    /// That its end was asked for and has not come yet.
+    cancel: Option<CancelNotice>,
     /// What would be executed again; `None` when nothing is to be, or not by whoever looks.
     again: Option<String>,
     /// The same as a body for the API.
@@ -171,6 +175,7 @@ async fn shown(
         took: took(&execution, present),
         waits,
         message: execution.message.clone(),
+        cancel: CancelNotice::of(&execution, engine.cancel_under_way(&execution), present),
         again: again.as_ref().map(|parts| parts.names.join(", ")),
         parts: again.as_ref().map(|parts| body(&execution, &parts.selection).to_string()),
         chart: Chart::of(&tasks, present),

@@ -1,6 +1,7 @@
 //! One table of an extraction: which of its rows and columns are read, how they are written, and in words what the
 //! source is asked for.
 
+mod check;
 mod form;
 mod reading;
 mod statements;
@@ -19,6 +20,7 @@ use forebay_core::source::SourceTable;
 use forebay_engine::Engine;
 use serde::Deserialize;
 
+pub(super) use self::check::check_filter;
 pub(super) use self::reading::{Reading, key_in_words, value_in_words};
 
 use self::form::Fields;

@@ -1,6 +1,6 @@
 //! The pages: every one on one screen. They show and do what the engine lets whoever has signed in see and do; the
 //! rules and permissions are those of the API. Without scripts all of it works; with them an execution is followed
-//! while it runs, and SQL is written in an editor.
+//! while it runs, SQL is written in an editor, filters are looked at while they are written, and tasks are dragged.
 
 mod account;
 mod administration;
@@ -63,12 +63,15 @@ pub fn pages(issuer: Option<Provider>) -> Router<Engine> {
         .route("/account/keys/{keyId}/delete", does("delete_key", post(account::delete_key)))
         .route(HOME, does("create_data_pool", get(pools::overview).post(pools::create_pool)))
         .route(POOL, get(pool::pool))
+        .route(&pool("/tables"), get(pool::tables))
         .route(&pool("/delete"), does("delete_data_pool", get(pools::delete_page).post(pools::delete_pool)))
         .route(&pool("/permissions"), does("set_pool_grant", get(permissions::permissions).post(permissions::set_permissions)))
         .route(&pool("/data-configuration/data-jobs"), get(job::data_jobs))
         .route(&pool("/data-configuration/data-jobs/execute"), does("start_execution", get(execute::dialog).post(job::execute)))
+        .route(&pool("/data-configuration/data-jobs/estimates"), get(execute::estimates))
         .route(&pool("/data-configuration/data-jobs/execute-chosen"), does("start_configured_execution", get(execute::dialog).post(execute::execute_chosen)))
         .route(&pool("/data-configuration/data-jobs/table-extraction"), does("put_table_extractions", get(extraction::table_page).post(extraction::set_table)))
+        .route(&pool("/data-configuration/data-jobs/check-filter"), only_reads(post(extraction::check_filter)))
         .route(&pool("/data-configuration/data-jobs/delete-table"), does("delete_table_extraction", post(extraction::remove_table)))
         .route(&pool("/data-configuration/data-jobs/move-task"), post(tasks::move_task))
         .route(&pool("/data-configuration/data-jobs/duplicate-task"), post(tasks::duplicate_task))

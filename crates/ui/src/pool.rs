@@ -1,6 +1,7 @@
 //! One pool: what lies in it, what flows where, and how all of it stands.
 
 mod diagram;
+mod tables;
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,6 +18,8 @@ use forebay_core::model::load::ModelLoadRecord;
 use forebay_core::pool::DataPool;
 use forebay_core::schedule::Trigger;
 use forebay_engine::{Engine, SeenModel};
+
+pub(super) use self::tables::tables;
 
 use self::diagram::{Diagram, Part, Parts};
 use super::job;

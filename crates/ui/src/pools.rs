@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use forebay_core::access::Caller;
+use forebay_core::access::{Caller, Subject};
 use forebay_core::error::{Error, Result};
 use forebay_core::id::DataPoolId;
 use forebay_core::name::Name;
@@ -16,7 +16,7 @@ use super::form::{Filled, TypedName};
 use super::page::{self, At, Frame, Shown};
 use super::paging::{Around, Asked, page_of};
 use super::session::SignedIn;
-use super::words::{Badge, moment};
+use super::words::{Badge, moment, size};
 use forebay_api::Problem;
 
 #[derive(Template)]
@@ -27,6 +27,7 @@ struct PoolsPage<'a> {
     list: Around,
     cards: Vec<Card>,
     name: &'a str,
+    base: String,
     fault: Option<String>,
 }
 
@@ -48,6 +49,9 @@ struct Card {
     /// How the newest execution of any of its jobs stands, and when it was started.
     last: Option<(Badge, String)>,
     next: Option<String>,
+    /// What its files take.
+    size: String,
+    owner: String,
 }
 
 impl Card {
@@ -64,7 +68,19 @@ impl Card {
             jobs: jobs.len(),
             last: newest.map(|execution| (Badge::from(execution.status), moment(execution.queued_at))),
             next: next.map(moment),
+            size: size(engine.pool_size(caller, pool.id).await?),
+            owner: owner(pool, engine.pool_owner(caller, pool.id).await?),
         })
+    }
+}
+
+/// Who made a pool, in words; without a name it is somebody who is no more.
+fn owner(pool: &DataPool, name: Option<Name>) -> String {
+    match (pool.created_by, name) {
+        (Subject::User(_), Some(name)) => name.to_string(),
+        (Subject::Application(_), Some(name)) => format!("{name}, an application"),
+        (Subject::User(_), None) => "a deleted user".to_owned(),
+        (Subject::Application(_), None) => "a deleted application".to_owned(),
     }
 }
 
@@ -124,6 +140,7 @@ async fn shown(
         list,
         cards,
         name,
+        base: signed_in.browser.visit.base.clone(),
         fault: fault.as_ref().map(Problem::detail),
     };
     Ok(page::shown(&page, page::status_for(fault.as_ref()), &signed_in.browser))
@@ -166,4 +183,32 @@ async fn delete_shown(
     let fault = fault.as_ref().map(Problem::detail);
     let page = DeletePage { frame: Frame::of(signed_in), pool, jobs, fault };
     Ok(page::shown(&page, status, &signed_in.browser))
+}
+
+#[cfg(test)]
+mod tests {
+    use forebay_core::Timestamp;
+    use forebay_core::id::{ApplicationId, UserId};
+
+    use super::*;
+
+    #[test]
+    fn an_owner_is_told_with_what_it_is() {
+        let check = |created_by, name: Option<&str>, expected: &str| {
+            let pool = DataPool {
+                id: DataPoolId::random(),
+                name: Name::parse("name", "Orders").unwrap(),
+                description: None,
+                created_at: Timestamp::from_millis(0),
+                created_by,
+            };
+            assert_eq!(owner(&pool, name.map(|name| Name::parse("name", name).unwrap())), expected);
+        };
+        let (user, application) =
+            (Subject::User(UserId::random()), Subject::Application(ApplicationId::random()));
+        check(user, Some("Ada"), "Ada");
+        check(application, Some("Nightly"), "Nightly, an application");
+        check(user, None, "a deleted user");
+        check(application, None, "a deleted application");
+    }
 }

@@ -43,6 +43,8 @@ struct StatementPage {
     query: String,
     connection_id: Option<DataConnectionId>,
     may_edit: bool,
+    /// Whether the name and the SQL are those that are kept.
+    is_saved: bool,
     form: StatementForm,
     ran: Option<Ran>,
     names: Names,
@@ -60,6 +62,8 @@ struct StatementPage {
 pub(super) struct Asked {
     job_id: String,
     task_id: Option<String>,
+    /// A statement that stands ready to be run beside the task.
+    other: Option<String>,
 }
 
 impl Asked {
@@ -133,13 +137,9 @@ pub(super) async fn statement_page(
     Query(asked): Query<Asked>,
 ) -> Shown {
     let (job, task) = asked.found(&engine, &signed_in.caller, pool).await?;
-    let (name, statement) = match &task {
-        Some(Task { name, kind: TaskKind::Transformation(statement), .. }) => {
-            (name.to_string(), statement.clone().unwrap_or_default())
-        }
-        _ => ("Transform".to_owned(), String::new()),
-    };
-    let form = StatementForm { name, statement, ..StatementForm::default() };
+    let (name, statement) = kept(task.as_ref());
+    let other = asked.other.unwrap_or_default();
+    let form = StatementForm { name, statement, other, ..StatementForm::default() };
     shown(&engine, &signed_in, (job, task), form, None, None).await
 }
 
@@ -190,6 +190,16 @@ pub(super) async fn run_statement(
     shown(&engine, &signed_in, (job, task), form, Some(ran), None).await
 }
 
+/// The name and the SQL that are kept, or those that a new task begins with.
+fn kept(task: Option<&Task>) -> (String, String) {
+    match task {
+        Some(Task { name, kind: TaskKind::Transformation(statement), .. }) => {
+            (name.to_string(), statement.clone().unwrap_or_default())
+        }
+        _ => ("Transform".to_owned(), String::new()),
+    }
+}
+
 async fn shown(
     engine: &Engine,
     signed_in: &SignedIn,
@@ -213,6 +223,7 @@ async fn shown(
         query: query(&job, task.as_ref()),
         connection_id: job.connection_id,
         may_edit: held.contains(&Permission::Edit),
+        is_saved: (form.name.clone(), form.statement.clone()) == kept(task.as_ref()),
         names: Names::of(engine, caller, &job, task.as_ref()).await?,
         form,
         ran,
@@ -223,6 +234,13 @@ async fn shown(
     };
     let status = fault.as_ref().map_or(status, Problem::status);
     Ok(page::shown(&page, status, &signed_in.browser))
+}
+
+/// The address at which a statement stands ready to be run as SQL of a job is.
+pub(super) fn to_run(pool: DataPoolId, job: DataJobId, sql: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let query = query.append_pair("jobId", &job.to_string()).append_pair("other", sql).finish();
+    format!("{}/{pool}/data-configuration/data-jobs/statement?{query}", super::HOME)
 }
 
 /// What stands behind an address that means this task.

@@ -74,9 +74,24 @@ pub(super) struct TablesForm {
     ticked: HashMap<String, String>,
 }
 
+/// Where a task goes: by a button, or to the place at which it was let go of.
 #[derive(Deserialize)]
 pub(super) struct MoveForm {
     to: String,
+}
+
+impl MoveForm {
+    fn to(&self) -> Result<TaskMove, Error> {
+        let wrong = || Error::invalid("to", "must be UP, DOWN or a place, counted from 1");
+        match self.to.as_str() {
+            "UP" => Ok(TaskMove::Up),
+            "DOWN" => Ok(TaskMove::Down),
+            place => {
+                let place = place.parse::<u32>().ok().and_then(|place| place.checked_sub(1));
+                place.map(TaskMove::To).ok_or_else(wrong)
+            }
+        }
+    }
 }
 
 pub(super) async fn create_job(
@@ -223,13 +238,8 @@ pub(super) async fn move_task(
     Query(asked): Query<Asked>,
     Filled(form): Filled<MoveForm>,
 ) -> Shown {
-    let to = match form.to.as_str() {
-        "UP" => TaskMove::Up,
-        "DOWN" => TaskMove::Down,
-        _ => return Err(Error::invalid("to", "must be UP or DOWN").into()),
-    };
     let (job, task) = (asked.job()?, asked.task()?.to_string());
-    engine.move_task(&signed_in.caller, pool, job, &task, to).await?;
+    engine.move_task(&signed_in.caller, pool, job, &task, form.to()?).await?;
     Ok(Redirect::to(&place(pool, job)).into_response())
 }
 
@@ -243,4 +253,22 @@ pub(super) async fn duplicate_task(
     let (job, task) = (asked.job()?, asked.task()?.to_string());
     engine.duplicate_task(&signed_in.caller, pool, job, &task).await?;
     Ok(Redirect::to(&place(pool, job)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_goes_up_or_down_or_to_a_place_counted_from_one() {
+        let to = |text: &str| MoveForm { to: text.to_owned() }.to();
+        assert_eq!(to("UP").unwrap(), TaskMove::Up);
+        assert_eq!(to("DOWN").unwrap(), TaskMove::Down);
+        assert_eq!(to("1").unwrap(), TaskMove::To(0));
+        assert_eq!(to("12").unwrap(), TaskMove::To(11));
+        for wrong in ["", "0", "-1", "1.5", "AWAY", "4294967296"] {
+            let error = to(wrong).unwrap_err();
+            assert_eq!(error.to_string(), "to: must be UP, DOWN or a place, counted from 1", "{wrong}");
+        }
+    }
 }

@@ -39,6 +39,11 @@ pub(super) fn moment(at: Timestamp) -> String {
     written(at, "%Y-%m-%d %H:%M:%S UTC")
 }
 
+/// A time of day in UTC, to the second.
+pub(super) fn clock(at: Timestamp) -> String {
+    written(at, "%H:%M:%S UTC")
+}
+
 /// A day in UTC.
 pub(super) fn day(at: Timestamp) -> String {
     written(at, "%Y-%m-%d")
@@ -106,6 +111,7 @@ mod tests {
     #[test]
     fn times_and_numbers_are_written_for_people() {
         assert_eq!(moment(Timestamp::from_millis(1_700_000_000_000)), "2023-11-14 22:13:20 UTC");
+        assert_eq!(clock(Timestamp::from_millis(1_700_000_000_000)), "22:13:20 UTC");
         assert_eq!(day(Timestamp::from_millis(0)), "1970-01-01");
         let check = |millis, expected: &str| assert_eq!(duration(millis), expected, "{millis}");
         check(-5, "0.00 s");

@@ -7,10 +7,11 @@ use forebay_core::warehouse::{PoolColumn, PoolTable, PoolTableKind, WarehouseErr
 use crate::error::failed;
 use crate::names::{OWN_SCHEMA, STAGING, qualified, same};
 
-/// Tables and views with their schemas, of the pool's own file.
-const ENTRIES: &str = "SELECT schema_name, table_name, false AS is_view FROM duckdb_tables() \
+/// Tables and views with their schemas, of the pool's own file. What the engine estimates of a table without looking
+/// at its rows is how many were put in, less those whose removal is tidied away.
+const ENTRIES: &str = "SELECT schema_name, table_name, false AS is_view, estimated_size FROM duckdb_tables() \
      WHERE database_name = current_database() AND NOT internal \
-     UNION ALL SELECT schema_name, view_name, true FROM duckdb_views() \
+     UNION ALL SELECT schema_name, view_name, true, NULL FROM duckdb_views() \
      WHERE database_name = current_database() AND NOT internal";
 
 /// A column's name and type, as the engine writes them.
@@ -112,7 +113,8 @@ pub(crate) fn existing_schemas(
 /// The pool's tables and views. What has a name that no [`Identifier`] can carry is left out.
 pub(crate) fn tables(connection: &Connection) -> Result<Vec<PoolTable>, WarehouseError> {
     let sql = format!(
-        "SELECT e.schema_name, e.table_name, e.is_view, c.column_name, c.data_type FROM ({ENTRIES}) e \
+        "SELECT e.schema_name, e.table_name, e.is_view, e.estimated_size, c.column_name, c.data_type \
+         FROM ({ENTRIES}) e \
          LEFT JOIN duckdb_columns() c ON c.database_name = current_database() \
          AND c.schema_name = e.schema_name AND c.table_name = e.table_name \
          WHERE e.schema_name <> '{OWN_SCHEMA}' AND NOT starts_with(e.table_name, '{STAGING}') \
@@ -124,13 +126,14 @@ pub(crate) fn tables(connection: &Connection) -> Result<Vec<PoolTable>, Warehous
             row.get::<_, String>(0)?,
             row.get::<_, String>(1)?,
             row.get::<_, bool>(2)?,
-            row.get::<_, Option<String>>(3)?,
+            row.get::<_, Option<i64>>(3)?,
             row.get::<_, Option<String>>(4)?,
+            row.get::<_, Option<String>>(5)?,
         ))
     });
     let rows = rows.and_then(Iterator::collect::<duckdb::Result<Vec<_>>>).map_err(failed)?;
     let mut tables: Vec<PoolTable> = Vec::new();
-    for (schema, table, is_view, column, type_name) in rows {
+    for (schema, table, is_view, estimated, column, type_name) in rows {
         let (Ok(schema), Ok(name)) =
             (Identifier::parse("schema", &schema), Identifier::parse("table", &table))
         else {
@@ -139,7 +142,8 @@ pub(crate) fn tables(connection: &Connection) -> Result<Vec<PoolTable>, Warehous
         let table = WarehouseTable { schema, name };
         if tables.last().is_none_or(|last| last.table != table) {
             let kind = if is_view { PoolTableKind::View } else { PoolTableKind::Table };
-            tables.push(PoolTable { table, kind, columns: Vec::new() });
+            let rows_at_most = estimated.map(i64::unsigned_abs);
+            tables.push(PoolTable { table, kind, columns: Vec::new(), rows_at_most });
         }
         if let (Some(last), Some(column), Some(type_name)) = (tables.last_mut(), column, type_name)
             && let Ok(name) = Identifier::parse("column", &column)

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -123,6 +124,10 @@ impl DataPlane for NoPlane {
 
     async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
         Ok(Vec::new())
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn workers(&self) -> Workers {

@@ -3,7 +3,7 @@
 use forebay_core::check::{Step, StepState};
 use forebay_core::connection::{ConnectionConfig, Credentials};
 use forebay_core::execution::ExtractionMode;
-use forebay_core::extraction::SourceTableName;
+use forebay_core::extraction::{ChangeDate, ColumnChoice, SourceTableName, TableExtraction};
 use forebay_core::id::TableExtractionId;
 use forebay_core::job::TaskKind;
 use forebay_core::parameter::{DynamicOperation, DynamicValue, ParameterOrigin};
@@ -124,4 +124,28 @@ async fn a_table_is_explained_by_itself_with_its_parameters() {
     is_not_found(engine.explain_table_extraction(admin, pool, job.id, &script, tables[1].id).await);
     // Nothing was executed.
     assert!(house.plane.ran().is_empty());
+}
+
+#[tokio::test]
+async fn a_filter_is_looked_at_alone_and_not_saved() {
+    let house = House::new().await;
+    let (engine, admin, pool) = (&house.engine, &house.admin, house.pool);
+    let job = house.empty_job("Load").await;
+    let bare = TableExtraction { pseudonymised: vec![identifier("owner")], ..table("orders") };
+    let change_date = Some(ChangeDate { column: identifier("changed"), offset_seconds: 0 });
+    let columns = ColumnChoice::Only(vec![identifier("id")]);
+    let text = |text: &str| Some(text.to_owned());
+    let (filter, delta_filter) = (text("old = 1"), text("old = 2"));
+    let saved = TableExtraction { columns, filter, delta_filter, change_date, ..bare.clone() };
+    let task = house.task(&job, "Extract", TaskKind::Extraction(vec![saved.clone()])).await;
+    let id = task.id.to_string();
+    let fault = engine.check_filter(admin, pool, job.id, &id, saved.id, "new = 1").await.unwrap();
+    assert_eq!(fault, None);
+    let spec = house.plane.explained.lock().unwrap().pop().unwrap();
+    let Work::Extraction(work) = &spec.tasks[0].work else { panic!("{spec:?}") };
+    assert_eq!(work.tables, [TableExtraction { filter: text("new = 1"), ..bare }]);
+    let kept = engine.task(admin, pool, job.id, &id).await.unwrap();
+    assert_eq!(kept.kind, TaskKind::Extraction(vec![saved]));
+    let unknown = TableExtractionId::random();
+    is_not_found(engine.check_filter(admin, pool, job.id, &id, unknown, "new = 1").await);
 }

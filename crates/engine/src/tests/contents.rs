@@ -208,7 +208,7 @@ async fn a_source_is_asked_again_after_some_seconds_or_when_its_connection_is_an
     };
     let found = async |like: &str| {
         let tables = engine.search_tables(admin, pool, house.connection, like).await.unwrap();
-        tables.into_iter().map(|table| table.name.to_string()).collect::<Vec<_>>()
+        tables.into_iter().map(|offered| offered.table.name.to_string()).collect::<Vec<_>>()
     };
     offer(&["orders", "Customers"]);
     assert_eq!(found("%ord%").await, ["orders"]);

@@ -9,7 +9,7 @@ use forebay_core::execution::Status;
 use forebay_core::queue::WaitReason;
 use forebay_core::settings::Setting;
 
-use super::house::{House, is_invalid};
+use super::house::{House, is_invalid, is_not_found};
 use crate::{Disk, Space};
 
 const MIB: u64 = 1024 * 1024;
@@ -180,4 +180,7 @@ async fn the_size_of_a_pool_is_that_of_all_its_files() {
     let sizes: Vec<_> = sizes.iter().map(|size| (size.pool.id, size.bytes)).collect();
     // One that has nothing yet has no folder either.
     assert_eq!(sizes, [(other, 3_500), (house.pool, 0)]);
+    let viewer = house.member(Scope::Pool(other), &[Permission::View]).await;
+    assert_eq!(house.engine.pool_size(&viewer, other).await.unwrap(), 3_500);
+    is_not_found(house.engine.pool_size(&viewer, house.pool).await);
 }

@@ -1,12 +1,13 @@
 //! The queue: one live execution per job, in order, up to the limit; cancel; exactly one end.
 
+use forebay_core::Timestamp;
 use forebay_core::error::Error;
 use forebay_core::event::Event;
 use forebay_core::execution::{ExtractionMode, LogLevel, Status};
 
 use super::house::{House, full};
-use super::plane::Act;
-use crate::StartExecution;
+use super::plane::{Act, PATIENCE};
+use crate::{CancelUnderWay, StartExecution};
 
 #[tokio::test]
 async fn an_execution_is_queued_before_the_answer_and_runs_to_its_end() {
@@ -126,6 +127,33 @@ async fn a_running_execution_ends_canceled_and_says_by_whom() {
     assert_eq!((ended.status, ended.message.as_deref()), (Status::Cancel, Some("canceled by Administrator")));
     assert_eq!(house.engine.cancel_data_job(&house.admin, house.pool, job.id).await.unwrap(), None);
     dispatcher.stop().await;
+}
+
+#[tokio::test]
+async fn a_cancel_under_way_says_when_the_run_is_ended_by_force() {
+    let house = House::new().await;
+    let job = house.job("a").await;
+    house.plane.act(job.id, Act::UntilStoppedAndGate);
+    let dispatcher = house.dispatch();
+    let started = house.start(job.id).await;
+    house.plane.begun(1).await;
+    let running = house.execution(started.id).await;
+    assert_eq!(house.engine.cancel_under_way(&running), None, "nobody asked yet");
+    house.clock.turn(100);
+    let mut news = house.engine.news_of(started.id);
+    house.engine.cancel_execution(&house.admin, started.id).await.unwrap();
+    news.changed().await;
+    let asked_at = house.engine.now();
+    // A second cancel gives it no more time.
+    house.clock.turn(700);
+    house.engine.cancel_execution(&house.admin, started.id).await.unwrap();
+    let forced_at = asked_at.as_millis() + i64::try_from(PATIENCE.as_millis()).unwrap();
+    let forced_at = Timestamp::from_millis(forced_at);
+    assert_eq!(house.engine.cancel_under_way(&running), Some(CancelUnderWay { asked_at, forced_at }));
+    house.plane.open_gate(1);
+    assert_eq!(house.ended(started.id).await.status, Status::Cancel);
+    dispatcher.stop().await;
+    assert_eq!(house.engine.cancel_under_way(&running), None, "it is over");
 }
 
 #[tokio::test]

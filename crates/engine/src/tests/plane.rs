@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use arrow_schema::Schema;
 use async_trait::async_trait;
@@ -26,6 +27,9 @@ use forebay_core::warehouse::{
     PoolTable, PoolTableKind, Query, Rows, WarehouseError, WarehouseErrorKind, WarehouseTable,
 };
 use tokio::sync::{Semaphore, watch};
+
+/// How long it lets a run go on that was asked to stop; it ends none by force.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a run of a job does, after it has told its events.
 #[derive(Clone, Debug)]
@@ -256,7 +260,7 @@ impl DataPlane for FakePlane {
     async fn tables(&self, pool: DataPoolId) -> Result<Vec<PoolTable>, WarehouseError> {
         let name = Identifier::parse("name", "orders").unwrap();
         let table = WarehouseTable { schema: global_schema(pool), name };
-        Ok(vec![PoolTable { table, kind: PoolTableKind::Table, columns: Vec::new() }])
+        Ok(vec![PoolTable { table, kind: PoolTableKind::Table, columns: Vec::new(), rows_at_most: None }])
     }
 
     async fn remove(&self, pool: DataPoolId) -> Result<(), WarehouseError> {
@@ -313,6 +317,10 @@ impl DataPlane for FakePlane {
 
     async fn damages(&self, _: DataPoolId) -> Result<Vec<Damage>, WarehouseError> {
         Ok(self.damages.lock().unwrap().clone())
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
     }
 
     fn workers(&self) -> Workers {

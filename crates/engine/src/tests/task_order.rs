@@ -4,6 +4,8 @@ use forebay_core::event::Event;
 use forebay_core::execution::{ExtractionMode, Receipt, Status};
 use forebay_core::id::{DataJobId, ModelTableId};
 use forebay_core::job::{Activation, TaskKind};
+use forebay_core::pool::{connection_schema, global_schema};
+use forebay_core::warehouse::WarehouseTable;
 
 use super::deletions::parameter;
 use super::house::{House, identifier, is_not_found, model_table, name, table};
@@ -16,7 +18,7 @@ async fn names(house: &House, job: DataJobId) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_task_moves_by_one_place_and_not_past_the_ends() {
+async fn a_task_moves_by_one_place_or_to_a_place_and_not_past_the_ends() {
     let house = House::new().await;
     let job = house.empty_job("a").await;
     let first = house.task(&job, "1", TaskKind::Transformation(None)).await.id.to_string();
@@ -28,6 +30,11 @@ async fn a_task_moves_by_one_place_and_not_past_the_ends() {
         (TaskMove::Down, ["2", "3", "1"]),
         (TaskMove::Down, ["2", "3", "1"]),
         (TaskMove::Up, ["2", "1", "3"]),
+        (TaskMove::To(2), ["2", "3", "1"]),
+        (TaskMove::To(0), ["1", "2", "3"]),
+        (TaskMove::To(0), ["1", "2", "3"]),
+        (TaskMove::To(1), ["2", "1", "3"]),
+        (TaskMove::To(u32::MAX), ["2", "3", "1"]),
     ] {
         house.engine.move_task(&house.admin, house.pool, job.id, &first, to).await.unwrap();
         assert_eq!(names(&house, job.id).await, expected, "{to:?}");
@@ -95,6 +102,20 @@ async fn the_last_load_of_a_table_is_the_newest_that_succeeded() {
         told.iter().map(|load| (load.table, load.execution, load.mode, load.receipt.rows_read)).collect();
     let full = ExtractionMode::Full;
     assert_eq!(told, [(items, first, full, 2), (orders, second, full, 3)]);
+
+    // The same by the table of the pool, whichever job loaded it last.
+    let of_connection = |name: &str| WarehouseTable {
+        schema: connection_schema(pool, house.connection),
+        name: identifier(name),
+    };
+    let elsewhere = WarehouseTable { schema: global_schema(pool), name: identifier("orders") };
+    let loads = async |tables: &[WarehouseTable]| {
+        let loads = engine.table_loads(admin, pool, tables).await.unwrap();
+        loads.into_iter().map(|(table, job, load)| (table, job.id, load.execution)).collect::<Vec<_>>()
+    };
+    let found = loads(&[of_connection("Orders"), of_connection("unknown"), elsewhere]).await;
+    assert_eq!(found, [(of_connection("Orders"), job.id, second)]);
+    assert!(loads(&[]).await.is_empty());
 }
 
 #[tokio::test]

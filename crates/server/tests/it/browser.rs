@@ -3,6 +3,7 @@
 
 mod administration;
 mod audit;
+mod cancel;
 mod connection;
 mod driver;
 mod first_steps;
@@ -11,8 +12,10 @@ mod history;
 mod models;
 mod oidc;
 mod pool_diagram;
+mod pool_tables;
 mod schedules;
 mod statement;
+mod task_order;
 
 use serde_json::{Value, json};
 
@@ -21,7 +24,8 @@ use crate::client::Client;
 use crate::pool::Pool;
 use crate::server::Server;
 use crate::source::Source;
-use crate::world::World;
+use crate::workers::{endless, signal, worker_of};
+use crate::world::{World, analyze};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -35,10 +39,15 @@ async fn enter(browser: &Browser, admin: &Client, user: &str) {
 
 /// A browser in which the administrator has signed in.
 async fn of_administrator(server: &Server) -> Browser {
-    let (browser, admin) = (Browser::start(&server.url()).await, server.admin());
-    let own = admin.get("/api/cloud").await.ok();
-    enter(&browser, &admin, own["id"].as_str().unwrap()).await;
+    let browser = Browser::start(&server.url()).await;
+    enter_as_administrator(&browser, server).await;
     browser
+}
+
+async fn enter_as_administrator(browser: &Browser, server: &Server) {
+    let admin = server.admin();
+    let own = admin.get("/api/cloud").await.ok();
+    enter(browser, &admin, own["id"].as_str().unwrap()).await;
 }
 
 /// Signs in by a link, sets a password, and signs in with it.
@@ -120,6 +129,18 @@ async fn a_job_is_set_off_watched_and_cancelled_and_a_second_user_is_let_in() {
 }
 
 #[tokio::test]
+async fn a_cancel_counts_down_to_its_end_by_force() {
+    let server = Server::start_with(&["--worker-stop-seconds", "8"]);
+    let pool = Pool::create(&server.admin()).await;
+    let (_, execution) = endless(&pool).await;
+    let browser = of_administrator(&server).await;
+    signal(worker_of(&server, &pool).unwrap(), "STOP");
+    let page = format!("/integration/ui/pools/{}/executions/{execution}", pool.id);
+    cancel::cancel_by_force(&browser, &page).await;
+    browser.end().await;
+}
+
+#[tokio::test]
 async fn somebody_new_gets_to_a_scheduled_delta() {
     let server = Server::start();
     let (browser, source) = (of_administrator(&server).await, Source::new().await);
@@ -145,8 +166,18 @@ async fn schedules_and_parameters_are_made_and_changed() {
 async fn models_extractions_and_what_is_executed_are_chosen() {
     let server = Server::start();
     let world = World::new(&server, false).await;
+    analyze(&server).await;
     let browser = of_administrator(&server).await;
     models::models_and_extractions(&browser, &world.job).await;
+    browser.end().await;
+}
+
+#[tokio::test]
+async fn tasks_are_dragged_into_order() {
+    let server = Server::start();
+    let world = World::new(&server, false).await;
+    let browser = of_administrator(&server).await;
+    task_order::tasks_are_dragged(&browser, &world.job, &world.transformation).await;
     browser.end().await;
 }
 
@@ -173,6 +204,7 @@ async fn a_connection_shows_its_tables_and_a_pool_what_leads_where() {
     let world = World::new(&server, true).await;
     let browser = of_administrator(&server).await;
     connection::connection_and_its_tables(&browser, &world.job, &world.connection, &world.extraction).await;
+    pool_tables::tables(&browser, &world).await;
     pool_diagram::diagram_and_model(&browser, &world).await;
     browser.end().await;
 }
@@ -181,7 +213,8 @@ async fn a_connection_shows_its_tables_and_a_pool_what_leads_where() {
 async fn a_statement_is_written_and_run() {
     let server = Server::start();
     let world = World::new(&server, false).await;
-    let browser = of_administrator(&server).await;
+    let browser = Browser::start_asked(&server.url()).await;
+    enter_as_administrator(&browser, &server).await;
     statement::statement(&browser, &world.job, &world.transformation).await;
     browser.end().await;
 }

@@ -4,7 +4,9 @@
 mod administration;
 mod audit;
 mod calendars;
+mod cancel;
 mod connection;
+mod estimates;
 mod extraction;
 mod groups;
 mod history;
@@ -14,6 +16,8 @@ mod name_mappings;
 mod oidc;
 mod parameters;
 mod pool_diagram;
+mod pool_tables;
+mod pools;
 mod schedules;
 mod statement;
 

@@ -35,7 +35,7 @@ fn processes(server: &Server, command: &str) -> Vec<u32> {
         .collect()
 }
 
-fn worker_of(server: &Server, pool: &Pool) -> Option<u32> {
+pub(crate) fn worker_of(server: &Server, pool: &Pool) -> Option<u32> {
     processes(server, "worker").into_iter().find(|pid| arguments(*pid).contains(&pool.id))
 }
 
@@ -46,7 +46,7 @@ fn open_files(pid: u32) -> Vec<String> {
     links.map(|path| path.to_string_lossy().into_owned()).collect()
 }
 
-fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap();
     assert!(status.success(), "kill -s {name} {pid}");
 }
@@ -63,7 +63,8 @@ fn is_there(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
 
-async fn endless(pool: &Pool) -> (Job, String) {
+/// A job that does not end by itself, and its execution, which runs.
+pub(crate) async fn endless(pool: &Pool) -> (Job, String) {
     let job = pool.job(None).await;
     job.transformation(ENDLESS).await;
     let execution = job.start("FULL").await;

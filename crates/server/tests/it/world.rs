@@ -60,6 +60,14 @@ pub(crate) async fn sqlite(path: &Path) {
     connection.close().await.unwrap();
 }
 
+/// Lets the source of a server's worlds count what it has: without that it has no statistics.
+pub(crate) async fn analyze(server: &Server) {
+    let options = SqliteConnectOptions::new().filename(server.files().join("world.db"));
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("ANALYZE").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
 fn id(answer: &Answer) -> String {
     answer.ok()["id"].as_str().unwrap().to_owned()
 }

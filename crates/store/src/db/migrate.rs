@@ -48,6 +48,7 @@ static MIGRATIONS: &[Migration] = &[
     migration!(15, "groups", "0015_groups.sql"),
     migration!(16, "audit", "0016_audit.sql"),
     migration!(17, "oidc", "0017_oidc.sql"),
+    migration!(18, "history of pools", "0018_history_of_pools.sql"),
 ];
 
 /// Where it is written which steps a database has had. The name and the columns are those of the first versions.

@@ -5,7 +5,10 @@ use forebay_core::history::{CountedRuns, Day, HistoryFilter, LearnedStep};
 
 use super::*;
 use crate::comparison::{EXECUTION_BEFORE, LEARNED_STEPS};
-use crate::history::{EXECUTIONS_IN_HISTORY, EXECUTIONS_OF_JOB_IN_HISTORY, LATEST_SUCCESSES, RUNS_BY_DAY};
+use crate::history::{
+    EXECUTIONS_IN_HISTORY, EXECUTIONS_IN_HISTORY_OF_POOL, EXECUTIONS_OF_JOB_IN_HISTORY, LATEST_SUCCESSES,
+    RUNS_BY_DAY, RUNS_BY_DAY_OF_POOL,
+};
 use crate::last_loads::LAST_STEPS;
 
 const DAY: i64 = 86_400_000;
@@ -61,6 +64,7 @@ async fn executions_are_counted_by_job_day_and_state() {
     let runs =
         |job: &DataJob, day, status| CountedRuns { job: job.id, day: Day::from_number(day), status, runs: 1 };
     let of_pool = filter(&[job.pool_id], 3, 4);
+    let of_both = filter(&[job.pool_id, foreign_pool.id], 3, 4);
     let all = [
         runs(&job, 3, Status::Fail),
         runs(&job, 3, Status::Success),
@@ -73,7 +77,9 @@ async fn executions_are_counted_by_job_day_and_state() {
     let full = HistoryFilter { mode: Some(ExtractionMode::Full), ..of_pool.clone() };
     assert_eq!(counted(&full).await, all[..1]);
     assert_eq!(counted(&filter(&[], 3, 4)).await, []);
-    assert_eq!(counted(&filter(&[job.pool_id, foreign_pool.id], 3, 4)).await.len(), 5);
+    assert_eq!(counted(&of_both).await.len(), 5);
+    let failed_of_both = HistoryFilter { status: Some(Status::Fail), ..of_both.clone() };
+    assert_eq!(counted(&failed_of_both).await, all[..1]);
 
     let listed = async |filter: &HistoryFilter, job, page| {
         let found = store.executions_in_history(filter, job, 2, page).await.unwrap();
@@ -81,6 +87,9 @@ async fn executions_are_counted_by_job_day_and_state() {
     };
     assert_eq!(listed(&of_pool, None, 0).await, [of_other.id, third.id]);
     assert_eq!(listed(&of_pool, None, 1).await, [second.id, first.id]);
+    assert_eq!(listed(&of_both, None, 0).await, [of_foreign.id, of_other.id]);
+    assert_eq!(listed(&of_both, None, 2).await, [first.id]);
+    assert_eq!(listed(&filter(&[], 3, 4), None, 0).await, []);
     assert_eq!(listed(&of_pool, Some(job.id), 0).await, [third.id, second.id]);
     assert_eq!(listed(&of_pool, Some(foreign.id), 0).await, []);
     assert_eq!(listed(&of_pool, Some(hidden.id), 0).await, []);
@@ -192,6 +201,14 @@ async fn what_the_history_looks_for_is_found_by_an_index() {
     for (sql, index) in [
         (RUNS_BY_DAY, "executions USING INDEX executions_by_time (queued_at>? AND queued_at<?)"),
         (EXECUTIONS_IN_HISTORY, "executions USING INDEX executions_by_time (queued_at>? AND queued_at<?)"),
+        (
+            RUNS_BY_DAY_OF_POOL,
+            "executions USING INDEX executions_of_pool (pool_id=? AND queued_at>? AND queued_at<?)",
+        ),
+        (
+            EXECUTIONS_IN_HISTORY_OF_POOL,
+            "executions USING INDEX executions_of_pool (pool_id=? AND queued_at>? AND queued_at<?)",
+        ),
         (EXECUTIONS_OF_JOB_IN_HISTORY, "executions USING INDEX executions_of_job (job_id=? AND queued_at>?"),
         (LATEST_SUCCESSES, "executions USING INDEX executions_succeeded (job_id=? AND queued_at>?"),
         (EXECUTION_BEFORE, "executions USING INDEX executions_of_job (job_id=? AND"),

@@ -9,7 +9,7 @@ use forebay_core::id::{DataConnectionId, DataPoolId};
 use forebay_core::name::Identifier;
 use forebay_core::pool::DataPool;
 use forebay_core::preview::{Findings, Preview};
-use forebay_engine::Engine;
+use forebay_engine::{Engine, OfferedTable};
 use serde::Deserialize;
 
 use super::place;
@@ -46,6 +46,8 @@ struct TableRow {
     /// Where it is looked at.
     address: String,
     is_shown: bool,
+    /// What the source's statistics say; empty when they say nothing.
+    rows: String,
 }
 
 /// A look at a table.
@@ -104,7 +106,7 @@ pub(crate) async fn tables(
         Err(Error::Refused { message }) => (Vec::new(), Some(message)),
         Err(error) => return Err(error.into()),
     };
-    found.sort();
+    found.sort_by(|one, other| one.table.cmp(&other.table));
     let wanted = question.table();
     let looked = match &wanted {
         Ok(Some(table)) => {
@@ -121,7 +123,8 @@ pub(crate) async fn tables(
     let shown = wanted.ok().flatten();
     let here = format!("{}/tables", place(pool, id));
     let (offered, list) = page_of(found, &asked, &here);
-    let example = shown.as_ref().or(offered.first()).map_or_else(|| "table=ORDERS".to_owned(), query);
+    let first = offered.first().map(|first| &first.table);
+    let example = shown.as_ref().or(first).map_or_else(|| "table=ORDERS".to_owned(), query);
     let page = TablesPage {
         frame: Frame::of(&signed_in),
         pool: engine.data_pool(caller, pool).await?,
@@ -130,10 +133,11 @@ pub(crate) async fn tables(
         may_look: engine.held_permissions(caller, pool).await?.contains(&Permission::Edit),
         offered: offered
             .iter()
-            .map(|table| TableRow {
+            .map(|OfferedTable { table, rows }| TableRow {
                 name: table.to_string(),
                 address: address(&asked, &here, table),
                 is_shown: shown.as_ref() == Some(table),
+                rows: rows.map(rows_about).unwrap_or_default(),
             })
             .collect(),
         list,
@@ -145,6 +149,11 @@ pub(crate) async fn tables(
         fault: fault.as_ref().map(Problem::detail),
     };
     Ok(page::shown(&page, page::status_for(fault.as_ref()), &signed_in.browser))
+}
+
+/// The rows of a table, by the statistics of its source.
+fn rows_about(rows: u64) -> String {
+    format!("about {} {}", number(rows), if rows == 1 { "row" } else { "rows" })
 }
 
 /// A table, as an address names it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
-use forebay_core::warehouse::{LoadReport, WarehouseErrorKind, WriteMode};
+use forebay_core::warehouse::{LoadReport, Warehouse, WarehouseErrorKind, WriteMode};
 
 use super::{Pool, batch, identifier, merge};
 
@@ -190,4 +190,21 @@ async fn a_column_named_as_the_engines_row_number_is_only_a_column() {
     // As the key, too.
     let report = pool.load("t", merge(&["RowId"]), &rows(vec![9], vec!["only"])).await.unwrap();
     assert_eq!(numbers(&report), [1, 0, 1, 3, 4, 1]);
+}
+
+#[tokio::test]
+async fn a_list_of_tables_says_how_many_rows_each_has_at_most() {
+    let pool = Pool::new();
+    let rows = |keys: Vec<i64>| batch(vec![("k", Arc::new(Int64Array::from(keys)) as ArrayRef)]);
+    pool.load("t", WriteMode::Replace, &rows(vec![1, 2, 3])).await.unwrap();
+    pool.execute(&["CREATE VIEW v AS SELECT k FROM t"]).await.unwrap();
+    let at_most = async || {
+        let listed = pool.warehouse.tables().await.unwrap();
+        listed.into_iter().map(|table| table.rows_at_most).collect::<Vec<_>>()
+    };
+    assert_eq!(at_most().await, [Some(3), None]);
+    // The row that went may still count.
+    pool.load("t", merge(&["k"]), &rows(vec![3, 4])).await.unwrap();
+    let merged = at_most().await[0].unwrap();
+    assert!((4..=5).contains(&merged), "{merged}");
 }

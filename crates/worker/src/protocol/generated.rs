@@ -172,6 +172,9 @@ pub struct PoolTable {
     pub is_view: bool,
     #[prost(message, repeated, tag = "4")]
     pub columns: ::prost::alloc::vec::Vec<Column>,
+    /// None of a view.
+    #[prost(uint64, optional, tag = "5")]
+    pub rows_at_most: ::core::option::Option<u64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Column {

@@ -19,6 +19,7 @@ pub(crate) fn of_pool(table: PoolTable) -> protocol::PoolTable {
             PoolTableKind::View => true,
         },
         columns: table.columns.into_iter().map(column).collect(),
+        rows_at_most: table.rows_at_most,
     }
 }
 
@@ -35,6 +36,7 @@ pub(crate) fn to_pool(table: protocol::PoolTable) -> Result<PoolTable> {
         },
         kind: if table.is_view { PoolTableKind::View } else { PoolTableKind::Table },
         columns: table.columns.into_iter().map(column).collect::<Result<_>>()?,
+        rows_at_most: table.rows_at_most,
     })
 }
 

@@ -98,6 +98,7 @@ async fn lists_of_tables_come_as_they_were_sent() {
     assert_eq!(kinds, [("orders", PoolTableKind::Table), ("open orders", PoolTableKind::View)]);
     assert_eq!(tables[0].table.schema, global_schema(pool));
     assert_eq!(tables[0].columns[0].type_name, "BIGINT");
+    assert_eq!((tables[0].rows_at_most, tables[1].rows_at_most), (Some(7), None));
     let tables = house.plane.discover(pool, &config("good")).await.unwrap();
     let seen: Vec<_> = tables.iter().map(|table| (table.table.to_string(), table.rows)).collect();
     assert_eq!(seen, [("public.orders".to_owned(), Some(3)), ("orders".to_owned(), None)]);

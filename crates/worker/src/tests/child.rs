@@ -180,12 +180,16 @@ impl PoolPlane for Told {
 
     async fn tables(&self) -> Result<Vec<PoolTable>, WarehouseError> {
         let column = PoolColumn { name: identifier("id"), type_name: "BIGINT".to_owned() };
-        let table = |name, kind| PoolTable {
+        let table = |name, kind, rows_at_most| PoolTable {
             table: WarehouseTable { schema: identifier(&self.pool.to_string()), name: identifier(name) },
             kind,
             columns: vec![column.clone()],
+            rows_at_most,
         };
-        Ok(vec![table("orders", PoolTableKind::Table), table("open orders", PoolTableKind::View)])
+        Ok(vec![
+            table("orders", PoolTableKind::Table, Some(7)),
+            table("open orders", PoolTableKind::View, None),
+        ])
     }
 
     async fn backup(&self) -> Result<PathBuf, WarehouseError> {

@@ -92,6 +92,7 @@ async fn a_run_that_nobody_waits_for_any_more_is_stopped() {
 async fn a_run_that_does_not_listen_is_canceled_with_its_worker_and_its_neighbour_is_interrupted() {
     let patience = Patience { stop: std::time::Duration::from_millis(200), ..Patience::default() };
     let (house, pool) = (House::with(patience), DataPoolId::random());
+    assert_eq!(house.plane.patience(), patience.stop);
     let (stop, stopped) = Stop::new();
     let deaf = house.run(pool, "deaf", stopped);
     let neighbour = house.run(pool, "wait", Stop::never());

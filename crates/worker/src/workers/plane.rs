@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use forebay_core::connection::ConnectionConfig;
@@ -195,6 +196,10 @@ impl DataPlane for WorkerPlane {
         let looked =
             tokio::task::spawn_blocking(move || look(&dir)).await.map_err(|error| failed(error.into()))?;
         looked.map_err(|error| failed(error.into()))
+    }
+
+    fn patience(&self) -> Duration {
+        self.shared.patience.stop
     }
 
     fn workers(&self) -> Workers {

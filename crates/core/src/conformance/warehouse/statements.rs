@@ -207,4 +207,8 @@ async fn tables_and_views_are_listed_with_their_columns(bench: &Bench<'_>) {
     assert_eq!(columns("orders"), ["id", "name", "version", crate::warehouse::CHANGE_DATE_COLUMN]);
     assert_eq!(find("recent").kind, PoolTableKind::View);
     assert_eq!(columns("recent"), ["id"]);
+    // It has two; what transactions put in and did not keep may count too.
+    let at_most = find("orders").rows_at_most;
+    assert!(at_most.is_none_or(|rows| rows >= 2), "{at_most:?}");
+    assert_eq!(find("recent").rows_at_most, None);
 }

@@ -6,6 +6,7 @@ use forebay_core::access::{Caller, Grant, Grantee, Permission, Role, Scope, Subj
 use forebay_core::audit::AuditFilter;
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{LogFilter, LogOrder};
+use forebay_core::id::GroupId;
 use forebay_core::job::{Activation, ModelLoad, TableChoice, TaskKind};
 use forebay_core::push::{ChunkKind, PushSettings};
 
@@ -26,6 +27,8 @@ impl Things {
         let load = || ModelLoad { data_model_id: self.model, tables: TableChoice::All };
         match use_case {
             "data_pool" => engine.data_pool(caller, pool).await.map(drop),
+            "pool_size" => engine.pool_size(caller, pool).await.map(drop),
+            "pool_owner" => engine.pool_owner(caller, pool).await.map(drop),
             "create_data_pool" => engine.create_data_pool(caller, name("n"), None).await.map(drop),
             "update_data_pool" => {
                 engine.update_data_pool(caller, pool, Some(name("n")), None).await.map(drop)
@@ -48,6 +51,7 @@ impl Things {
                 engine.preview_table(caller, pool, self.spare, &table("n").table).await.map(drop)
             }
             "data_connection_uses" => engine.data_connection_uses(caller, pool, self.spare).await.map(drop),
+            "row_estimates" => engine.row_estimates(caller, pool, job).await.map(drop),
             "search_tables" => engine.search_tables(caller, pool, self.spare, "").await.map(drop),
             "data_jobs" => engine.data_jobs(caller, pool).await.map(drop),
             "data_job" => engine.data_job(caller, pool, job).await.map(drop),
@@ -73,6 +77,7 @@ impl Things {
             "move_task" => engine.move_task(caller, pool, job, script, TaskMove::Up).await.map(drop),
             "duplicate_task" => engine.duplicate_task(caller, pool, job, script).await.map(drop),
             "last_loads" => engine.last_loads(caller, pool, job).await.map(drop),
+            "table_loads" => engine.table_loads(caller, pool, &[]).await.map(drop),
             "parameters_for_task" => engine.parameters_for_task(caller, pool, job, script).await.map(drop),
             "put_table_extractions" => {
                 engine.put_table_extractions(caller, pool, job, extraction, &[table("n")]).await.map(drop)
@@ -88,6 +93,12 @@ impl Things {
                 let task = engine.task(admin, pool, job, extraction).await.unwrap();
                 let TaskKind::Extraction(tables) = task.kind else { panic!("the task changed its kind") };
                 engine.explain_table_extraction(caller, pool, job, extraction, tables[0].id).await.map(drop)
+            }
+            "check_filter" => {
+                let admin = &self.house.admin;
+                let task = engine.task(admin, pool, job, extraction).await.unwrap();
+                let TaskKind::Extraction(tables) = task.kind else { panic!("the task changed its kind") };
+                engine.check_filter(caller, pool, job, extraction, tables[0].id, "n = 1").await.map(drop)
             }
             "create_model_load" => engine.create_model_load(caller, pool, job, load()).await.map(drop),
             "set_model_load" => {
@@ -278,7 +289,7 @@ impl Things {
 
     async fn attempt_on_a_group(&self, use_case: &str, caller: &Caller) -> Result<()> {
         let (engine, admin, user) = (&self.house.engine, &self.house.admin, self.user);
-        let group = engine.create_group(admin, name("Sales")).await.unwrap().id;
+        let group = engine.create_group(admin, name(&GroupId::random().to_string())).await.unwrap().id;
         engine.add_group_member(admin, group, user).await.unwrap();
         match use_case {
             "groups" => engine.groups(caller).await.map(drop),

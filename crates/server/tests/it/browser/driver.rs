@@ -82,7 +82,21 @@ impl Driver {
 }
 
 impl Browser {
+    /// One that leaves every page without being asked.
     pub(super) async fn start(base: &str) -> Self {
+        Self::start_with(base, Capabilities::new()).await
+    }
+
+    /// One that shows what a page asks whoever is about to leave it.
+    pub(super) async fn start_asked(base: &str) -> Self {
+        let mut wanted = Capabilities::new();
+        wanted.insert("unhandledPromptBehavior".to_owned(), json!({"beforeUnload": "ignore"}));
+        // Without it the driver leaves by itself, whatever is said of prompts.
+        wanted.insert("webSocketUrl".to_owned(), json!(true));
+        Self::start_with(base, wanted).await
+    }
+
+    async fn start_with(base: &str, mut wanted: Capabilities) -> Self {
         let turn = TURN.acquire().await.unwrap();
         let (driver, address) = Driver::start();
         let profile = tempfile::Builder::new().prefix("forebay-browser-").tempdir().unwrap();
@@ -99,7 +113,6 @@ impl Browser {
             "--disable-sync",
             folder.as_str(),
         ];
-        let mut wanted = Capabilities::new();
         wanted.insert("goog:chromeOptions".to_owned(), json!({"args": arguments}));
         let client =
             ClientBuilder::new(HttpConnector::new()).capabilities(wanted).connect(&address).await.unwrap();
@@ -151,6 +164,24 @@ impl Browser {
                 return;
             }
             assert!(tokio::time::Instant::now() < until, "`{text}` does not come; there is:\n{shown}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until a condition in the page's own language holds.
+    pub(super) async fn until(&self, condition: &str) {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while self.run(&format!("return Boolean({condition})")).await != json!(true) {
+            assert!(tokio::time::Instant::now() < until, "`{condition}` does not come true");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the page asks something, over all that is on it.
+    pub(super) async fn is_asked(&self) {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while self.client.get_alert_text().await.is_err() {
+            assert!(tokio::time::Instant::now() < until, "nothing is asked");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

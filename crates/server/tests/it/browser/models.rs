@@ -73,6 +73,16 @@ async fn extraction(browser: &Browser, home: &str, job: &str) {
     browser.open_path(&page).await;
     browser.click("a[href*='/table-extraction']").await;
     browser.sees("Pseudonymise").await;
+    // A filter is looked at by the source while it is written.
+    browser.fill("#filter", "nobody = 1").await;
+    browser.sees("no such column: nobody").await;
+    browser.until("document.querySelector('#filter[aria-invalid=true]')").await;
+    browser.check("table-extraction-filter").await;
+    browser.fill("#deltaFilter", "id > 0").await;
+    browser.sees("Looks right: the source would take it.").await;
+    browser.fill("#filter", "id >= 0").await;
+    browser.until("document.getElementById('said-filter').textContent.startsWith('Looks right')").await;
+    browser.until("!document.querySelector('[aria-invalid]')").await;
     browser.fill("#changeColumn", "id").await;
     browser.fill("#changeOffset", "a day").await;
     browser.press("Save").await;
@@ -96,6 +106,9 @@ async fn execute(browser: &Browser, home: &str, job: &str) {
     browser.click("a[href*='/execute?']").await;
     browser.sees("FULL reads what is ticked anew").await;
     browser.sees("2 rows read").await;
+    // The source is asked once the page is there.
+    browser.sees("The rows at the source are those of its statistics").await;
+    assert_eq!(browser.run("return document.querySelector('[data-rows]').textContent").await, "2");
     browser.check("execute").await;
     browser.press("Execute what is ticked (DELTA)").await;
     browser.sees("succeeded").await;

@@ -1,12 +1,10 @@
 //! The SQL editor: written in, completed, run, and left by the keyboard.
 
-use std::time::Duration;
-
 use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::key::Key;
 use serde_json::json;
 
-use super::driver::{Browser, PATIENCE};
+use super::driver::Browser;
 use crate::pool::Job;
 
 /// What is inside of the editor.
@@ -21,7 +19,7 @@ pub(super) async fn statement(browser: &Browser, job: &Job, transformation: &str
     browser.open_path(&page).await;
     browser.sees("Escape and then Tab leaves the editor").await;
     let shown = format!("{INSIDE}.querySelector('.cm-content').textContent.includes('CREATE OR REPLACE')");
-    until(browser, &shown).await;
+    browser.until(&shown).await;
     browser.check("statement").await;
     let count =
         "window.blocked = 0; document.addEventListener('securitypolicyviolation', () => window.blocked++)";
@@ -30,14 +28,14 @@ pub(super) async fn statement(browser: &Browser, job: &Job, transformation: &str
     write(browser).await;
     complete(browser).await;
     go_wrong(browser).await;
-    // It was one page all the time, and the editor needs nothing that the policy of the pages forbids.
-    assert_eq!(browser.run("return window.blocked").await, json!(0));
+    stay_and_leave(browser).await;
 
     browser.open_path(&page).await;
     browser.sees("Escape and then Tab leaves the editor").await;
     browser.click("#editor").await;
     keys(browser, Some(Key::Control), &key(Key::End)).await;
     keys(browser, None, "; ").await;
+    // Nobody is asked who saves, or who has nothing to lose.
     browser.press("Save").await;
     browser.sees("Choose what to execute").await;
 }
@@ -53,15 +51,6 @@ async fn keys(browser: &Browser, held: Option<Key>, pressed: &str) {
     browser.client.perform_actions(actions).await.unwrap();
 }
 
-/// Waits until a condition in the page's own language holds.
-async fn until(browser: &Browser, condition: &str) {
-    let until = tokio::time::Instant::now() + PATIENCE;
-    while browser.run(&format!("return Boolean({condition})")).await != json!(true) {
-        assert!(tokio::time::Instant::now() < until, "`{condition}` does not come true");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 fn key(key: Key) -> String {
     char::from(key).to_string()
 }
@@ -72,12 +61,12 @@ async fn write(browser: &Browser) {
     keys(browser, Some(Key::Control), &key(Key::End)).await;
     keys(browser, None, &format!(";{}SELECT id, name FROM one ORDER BY 1 ", key(Key::Enter))).await;
     let kept = "document.getElementById('statement').value.endsWith('SELECT id, name FROM one ORDER BY 1 ')";
-    until(browser, kept).await;
+    browser.until(kept).await;
     browser.press("Run selection").await;
     browser.sees("Rows 1 to 2, in").await;
-    until(browser, "document.querySelectorAll('.answer td')[3].textContent === 'b'").await;
+    browser.until("document.querySelectorAll('.answer td')[3].textContent === 'b'").await;
     // The page was not loaded again: what is not saved is still in the editor.
-    until(browser, kept).await;
+    browser.until(kept).await;
     browser.check("statement-rows").await;
     browser.press("Run").await;
     browser.sees("these are 2 statements, which begin on the lines 1, 2").await;
@@ -105,7 +94,7 @@ async fn complete(browser: &Browser) {
         keys(browser, None, begun).await;
         let list =
             format!("{INSIDE}.querySelector('.cm-tooltip-autocomplete')?.textContent.includes('{offered}')");
-        until(browser, &list).await;
+        browser.until(&list).await;
         keys(browser, None, &key(Key::Escape)).await;
     }
 }
@@ -117,11 +106,26 @@ async fn go_wrong(browser: &Browser) {
     keys(browser, None, &format!("SELECT 1 AS a,{}nobody FROM one ", key(Key::Enter))).await;
     browser.press("Run").await;
     browser.sees("It did not work: look at line 2.").await;
-    until(browser, &format!("{INSIDE}.querySelector('.wrong')?.textContent.includes('nobody')")).await;
+    browser.until(&format!("{INSIDE}.querySelector('.wrong')?.textContent.includes('nobody')")).await;
     browser.check("statement-wrong").await;
     browser.click("#editor").await;
     keys(browser, None, &key(Key::Tab)).await;
-    until(browser, "document.activeElement.id === 'editor'").await;
+    browser.until("document.activeElement.id === 'editor'").await;
     keys(browser, None, &format!("{}{}", key(Key::Escape), key(Key::Tab))).await;
-    until(browser, "document.activeElement.id !== 'editor'").await;
+    browser.until("document.activeElement.id !== 'editor'").await;
+}
+
+/// Whoever leaves what is not saved is asked first, and finds it as it was after staying.
+async fn stay_and_leave(browser: &Browser) {
+    let written = "document.getElementById('statement').value.includes('nobody FROM one')";
+    browser.click("nav[aria-label='Place'] a[href*='jobId=']").await;
+    browser.is_asked().await;
+    browser.client.dismiss_alert().await.unwrap();
+    browser.until(written).await;
+    // It was one page all the time, and the editor needs nothing that the policy of the pages forbids.
+    assert_eq!(browser.run("return window.blocked").await, json!(0));
+    browser.click("nav[aria-label='Place'] a[href*='jobId=']").await;
+    browser.is_asked().await;
+    browser.client.accept_alert().await.unwrap();
+    browser.sees("Choose what to execute").await;
 }

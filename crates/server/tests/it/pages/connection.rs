@@ -20,7 +20,7 @@ async fn used(world: &World) -> String {
 
 /// What stands between two texts.
 #[track_caller]
-fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
+pub(super) fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
     let at = page.find(begin).unwrap_or_else(|| panic!("no {begin} in {page}"));
     page[at..].split(end).next().unwrap()
 }

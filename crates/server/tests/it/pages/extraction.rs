@@ -128,6 +128,49 @@ async fn what_is_wrong_with_a_table_is_said_at_its_field() {
 }
 
 #[tokio::test]
+async fn a_filter_is_looked_at_by_its_source_before_it_is_saved() {
+    let server = Server::start();
+    let admin = server.admin();
+    let world = World::new(&server, false).await;
+    let mut browser = Browser::signed_in(&server, server.admin_key()).await;
+    let (address, check) = (table_place(&world, "table-extraction"), table_place(&world, "check-filter"));
+    let asks = format!("data-check=\"{}\"", check.replace('&', "&amp;"));
+    assert!(browser.get(&address).await.page(200).contains(&asks));
+    let before = table(&admin, &world).await;
+    let variables = admin.get(&world.pool.path("/variables")).await.ok();
+    let own = format!("id > <%={}%>", variables[0]["placeholder"].as_str().unwrap());
+    for (condition, verdict, part) in [
+        ("id > 1", "RIGHT", "Looks right"),
+        ("id > 1\r\nAND name <> 'x'", "RIGHT", "Looks right"),
+        (own.as_str(), "RIGHT", "Looks right"),
+        ("nobody = 1", "WRONG", "no such column: nobody"),
+        ("id >", "WRONG", "Write one SQL condition of the source"),
+        ("id = 1; DELETE FROM one", "WRONG", "goes on with ;"),
+        ("id > <%=nowhere%>", "WRONG", "is no parameter of this task or its data pool"),
+    ] {
+        let answer = browser.post(&check, &[("condition", condition)]).await;
+        let found = answer.ok();
+        assert_eq!(found["verdict"], json!(verdict), "{condition}: {found}");
+        assert!(found["text"].as_str().unwrap().contains(part), "{condition}: {found}");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    assert_eq!(table(&admin, &world).await, before);
+
+    let viewer = server.member(&world.pool.id, &["VIEW"]).await;
+    let mut viewer = Browser::signed_in(&server, viewer.key()).await;
+    assert!(!viewer.get(&address).await.page(200).contains("data-check"));
+    viewer.post(&check, &[("condition", "id > 1")]).await.page(403);
+    let other = World::new(&server, false).await;
+    let elsewhere = table_place(&other, "check-filter").replace(&other.table, &world.table);
+    browser.post(&elsewhere, &[("condition", "id > 1")]).await.page(404);
+
+    std::fs::remove_file(server.files().join("world.db")).unwrap();
+    let found = browser.post(&check, &[("condition", "id > 1")]).await.ok();
+    assert_eq!(found["verdict"], json!("UNKNOWN"), "{found}");
+    assert!(found["text"].as_str().unwrap().starts_with("Not checked: "), "{found}");
+}
+
+#[tokio::test]
 async fn tasks_change_places_and_are_duplicated_by_buttons() {
     let server = Server::start();
     let admin = server.admin();
@@ -149,6 +192,19 @@ async fn tasks_change_places_and_are_duplicated_by_buttons() {
     assert_eq!(browser.post(&mv, &[("to", "UP")]).await.status, 303);
     assert_eq!(names().await, before);
     browser.post(&mv, &[("to", "AWAY")]).await.page(400);
+    // As they are dragged: to a place.
+    assert!(page.contains("class=\"handle\""), "{page}");
+    assert_eq!(browser.post(&mv, &[("to", "3")]).await.place(), job);
+    assert_eq!(names().await, [&*before[1], &*before[2], &*before[0]]);
+    assert_eq!(browser.post(&mv, &[("to", "1")]).await.place(), job);
+    assert_eq!(names().await, before);
+    browser.post(&mv, &[("to", "0")]).await.page(400);
+    let viewer = server.member(&world.pool.id, &["VIEW"]).await;
+    let mut viewer = Browser::signed_in(&server, viewer.key()).await;
+    let seen = viewer.get(&job).await.page(200);
+    assert!(!seen.contains("class=\"handle\"") && !seen.contains("data-drag"), "{seen}");
+    viewer.post(&mv, &[("to", "3")]).await.page(403);
+    assert_eq!(names().await, before);
     let duplicate = format!("{}&taskId={}", place(&world, "duplicate-task"), world.transformation);
     assert_eq!(browser.post(&duplicate, &[]).await.place(), job);
     let copy = format!("{} (copy)", before[1]);

@@ -119,6 +119,30 @@ async fn what_is_wrong_is_said_at_its_line_in_the_whole_text() {
 }
 
 #[tokio::test]
+async fn the_page_says_whether_what_it_shows_is_saved() {
+    let server = Server::start();
+    let world = World::new(&server, true).await;
+    let mut browser = Browser::signed_in(&server, server.admin_key()).await;
+    let statement = place(&world, "statement");
+    let page = browser.get(&statement).await.page(200);
+    assert!(page.contains("data-saved=\"true\""), "{page}");
+    // Neither a run nor a name that is refused saves what was written.
+    let page = run(&mut browser, &world, "SELECT 1").await.page(200);
+    assert!(page.contains("data-saved=\"false\""), "{page}");
+    let page = browser.post(&statement, &[("name", ""), ("statement", "SELECT 1")]).await.page(400);
+    assert!(page.contains("data-saved=\"false\""), "{page}");
+    let fields = [("name", "Transform"), ("statement", "SELECT 1")];
+    assert_eq!(browser.post(&statement, &fields).await.status, 303);
+    let page = run(&mut browser, &world, "SELECT 2").await.page(200);
+    assert!(page.contains("data-saved=\"true\""), "{page}");
+
+    let viewer = server.member(&world.pool.id, &["VIEW"]).await;
+    let mut viewer = Browser::signed_in(&server, viewer.key()).await;
+    let page = viewer.get(&statement).await.page(200);
+    assert!(!page.contains("data-saved"), "who cannot save loses nothing: {page}");
+}
+
+#[tokio::test]
 async fn rows_are_shown_page_by_page_and_sent_as_a_file() {
     let server = Server::start();
     let world = World::new(&server, true).await;
