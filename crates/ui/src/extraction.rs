@@ -13,10 +13,10 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use forebay_core::access::Permission;
 use forebay_core::error::{Error, Kind, Result};
-use forebay_core::extraction::{SourceTableName, TableExtraction};
+use forebay_core::extraction::TableExtraction;
 use forebay_core::id::{DataJobId, DataPoolId, TableExtractionId, TaskId};
 use forebay_core::job::{DataJob, Task, TaskKind};
-use forebay_core::source::SourceTable;
+use forebay_core::source::{SourceTable, meant_among};
 use forebay_engine::Engine;
 use serde::Deserialize;
 
@@ -201,8 +201,8 @@ async fn shown(
     let may_edit = held.contains(&Permission::Edit);
     let (source, note) = match job.connection_id {
         Some(connection) if may_edit => match engine.source_tables(caller, pool, connection).await {
-            Ok(tables) => match at_source(&tables, &table.table) {
-                Some(found) => (Some(found), None),
+            Ok(tables) => match meant_among(&tables, |found| &found.table, &table.table) {
+                Some(found) => (Some(found.clone()), None),
                 None => (None, Some(format!("The source offers no table {}.", table.table))),
             },
             Err(error @ Error::Internal { .. }) => return Err(error.into()),
@@ -233,19 +233,6 @@ async fn shown(
         fault: fault.as_ref().map(Problem::detail),
     };
     Ok(page::shown(&page, page::status_for(fault.as_ref()), &signed_in.browser))
-}
-
-/// The table of this name. Without a schema the source's default one is meant, which a single table of the name
-/// answers surely.
-fn at_source(tables: &[SourceTable], wanted: &SourceTableName) -> Option<SourceTable> {
-    if let Some(exact) = tables.iter().find(|found| found.table == *wanted) {
-        return Some(exact.clone());
-    }
-    let mut alike = tables.iter().filter(|found| wanted.schema.is_none() && found.table.name == wanted.name);
-    match (alike.next(), alike.next()) {
-        (Some(found), None) => Some(found.clone()),
-        _ => None,
-    }
 }
 
 /// The columns at the source, and then those that are ticked and not there.
