@@ -136,6 +136,7 @@ async fn tried(
     for place in &places {
         let (extraction, slots) = (&extraction, &slots);
         work.push(Box::pin(async move {
+            // Nobody closes the slots: there always is one in the end.
             let slot = slots.acquire().await.ok();
             (*place, extraction.table(*place, tables[*place], slot).await)
         }));
