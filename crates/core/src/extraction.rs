@@ -47,6 +47,25 @@ pub struct TableExtraction {
 }
 
 impl TableExtraction {
+    /// All of a table, under its own name, with nothing set.
+    #[must_use]
+    pub fn new(table: SourceTableName) -> Self {
+        Self {
+            id: TableExtractionId::random(),
+            table,
+            target: None,
+            columns: ColumnChoice::All,
+            manual_key: Vec::new(),
+            pseudonymised: Vec::new(),
+            filter: None,
+            delta_filter: None,
+            creation_date: None,
+            change_date: None,
+            max_string_length: None,
+            activation: Activation::Enabled,
+        }
+    }
+
     /// The table's name in the pool.
     #[must_use]
     pub fn target_name(&self) -> &Identifier {

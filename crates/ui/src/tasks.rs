@@ -7,9 +7,9 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use forebay_core::error::Error;
-use forebay_core::extraction::{ChangeDate, ColumnChoice, TableExtraction};
-use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, TableExtractionId, TaskId};
-use forebay_core::job::{Activation, DataJob, TaskKind};
+use forebay_core::extraction::{ChangeDate, TableExtraction};
+use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, TaskId};
+use forebay_core::job::{DataJob, TaskKind};
 use forebay_core::name::{Identifier, Name};
 use forebay_core::source::SourceTable;
 use forebay_engine::{Engine, NewTask, TaskMove};
@@ -162,20 +162,7 @@ pub(super) async fn add_tables(
             }
             None => None,
         };
-        added.push(TableExtraction {
-            id: TableExtractionId::random(),
-            table: table.table.clone(),
-            target: None,
-            columns: ColumnChoice::All,
-            manual_key: Vec::new(),
-            pseudonymised: Vec::new(),
-            filter: None,
-            delta_filter: None,
-            creation_date: None,
-            change_date,
-            max_string_length: None,
-            activation: Activation::Enabled,
-        });
+        added.push(TableExtraction { change_date, ..TableExtraction::new(table.table.clone()) });
     }
     let tasks = engine.tasks(caller, pool, job.id).await?;
     let extraction = tasks.iter().find(|task| matches!(task.kind, TaskKind::Extraction(_)));

@@ -11,11 +11,9 @@ use forebay_core::access::{Caller, Grant, Permission, Role, Scope, Subject};
 use forebay_core::connection::{ConnectionConfig, Credentials, HashAlgorithm, PostgresqlConfig, SslMode};
 use forebay_core::error::{Error, Result};
 use forebay_core::execution::{Execution, ExtractionMode, Priority, Status};
-use forebay_core::extraction::{ColumnChoice, SourceTableName, TableExtraction};
-use forebay_core::id::{
-    DataConnectionId, DataJobId, DataPoolId, ExecutionId, ModelTableId, TableExtractionId,
-};
-use forebay_core::job::{Activation, DataJob, Task, TaskKind};
+use forebay_core::extraction::{SourceTableName, TableExtraction};
+use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, ExecutionId, ModelTableId};
+use forebay_core::job::{DataJob, Task, TaskKind};
 use forebay_core::model::ModelTable;
 use forebay_core::name::{Identifier, Name};
 use forebay_core::oauth::Authority;
@@ -72,20 +70,7 @@ pub(super) fn postgres(password: &str) -> NewConnection {
 }
 
 pub(super) fn table(text: &str) -> TableExtraction {
-    TableExtraction {
-        id: TableExtractionId::random(),
-        table: SourceTableName { schema: None, name: identifier(text) },
-        target: None,
-        columns: ColumnChoice::All,
-        manual_key: Vec::new(),
-        pseudonymised: Vec::new(),
-        filter: None,
-        delta_filter: None,
-        creation_date: None,
-        change_date: None,
-        max_string_length: None,
-        activation: Activation::Enabled,
-    }
+    TableExtraction::new(SourceTableName { schema: None, name: identifier(text) })
 }
 
 pub(super) fn model_table(text: &str, connection: Option<DataConnectionId>) -> ModelTable {

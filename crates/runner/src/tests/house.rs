@@ -9,9 +9,8 @@ use forebay_core::Timestamp;
 use forebay_core::connection::{ConnectionConfig, HashAlgorithm, Pseudonymisation, SqliteConfig};
 use forebay_core::event::{Event, EventSink, Outcome};
 use forebay_core::execution::{Claim, ExtractionMode, LogLevel, Receipt, Status};
-use forebay_core::extraction::{ChangeDate, ColumnChoice, SourceTableName, TableExtraction};
-use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, ExecutionId, TableExtractionId, TaskId};
-use forebay_core::job::Activation;
+use forebay_core::extraction::{ChangeDate, SourceTableName, TableExtraction};
+use forebay_core::id::{DataConnectionId, DataJobId, DataPoolId, ExecutionId, TaskId};
 use forebay_core::name::Identifier;
 use forebay_core::parameter::{ParameterOrigin, ParameterType};
 use forebay_core::pool::connection_schema;
@@ -58,20 +57,7 @@ pub(super) fn batch(columns: &[(&str, ArrayRef)]) -> RecordBatch {
 
 /// A table with nothing set.
 pub(super) fn table(name: &str) -> TableExtraction {
-    TableExtraction {
-        id: TableExtractionId::random(),
-        table: SourceTableName { schema: None, name: identifier(name) },
-        target: None,
-        columns: ColumnChoice::All,
-        manual_key: Vec::new(),
-        pseudonymised: Vec::new(),
-        filter: None,
-        delta_filter: None,
-        creation_date: None,
-        change_date: None,
-        max_string_length: None,
-        activation: Activation::Enabled,
-    }
+    TableExtraction::new(SourceTableName { schema: None, name: identifier(name) })
 }
 
 /// A table whose changes are ordered by `updated`.

@@ -70,8 +70,8 @@ pub(super) fn selection(
 #[cfg(test)]
 mod tests {
     use forebay_core::Timestamp;
-    use forebay_core::extraction::{ColumnChoice, SourceTableName, TableExtraction};
-    use forebay_core::id::{DataJobId, DataModelId, DataPoolId, TableExtractionId, TaskTemplateId};
+    use forebay_core::extraction::{SourceTableName, TableExtraction};
+    use forebay_core::id::{DataJobId, DataModelId, DataPoolId, TaskTemplateId};
     use forebay_core::job::{ModelLoad, TableChoice};
     use forebay_core::name::{Identifier, Name};
     use forebay_core::retry::RetryPolicy;
@@ -80,18 +80,11 @@ mod tests {
 
     fn table(activation: Activation) -> TableExtraction {
         TableExtraction {
-            id: TableExtractionId::random(),
-            table: SourceTableName { schema: None, name: Identifier::parse("name", "t").unwrap() },
-            target: None,
-            columns: ColumnChoice::All,
-            manual_key: Vec::new(),
-            pseudonymised: Vec::new(),
-            filter: None,
-            delta_filter: None,
-            creation_date: None,
-            change_date: None,
-            max_string_length: None,
             activation,
+            ..TableExtraction::new(SourceTableName {
+                schema: None,
+                name: Identifier::parse("name", "t").unwrap(),
+            })
         }
     }
 

@@ -177,7 +177,6 @@ impl Fields {
 #[cfg(test)]
 mod tests {
     use forebay_core::extraction::{ChangeDate, DateFilter, SourceTableName};
-    use forebay_core::id::TableExtractionId;
 
     use super::*;
 
@@ -186,20 +185,7 @@ mod tests {
     }
 
     fn plain() -> TableExtraction {
-        TableExtraction {
-            id: TableExtractionId::random(),
-            table: SourceTableName { schema: Some(identifier("sap")), name: identifier("VBAK") },
-            target: None,
-            columns: ColumnChoice::All,
-            manual_key: Vec::new(),
-            pseudonymised: Vec::new(),
-            filter: None,
-            delta_filter: None,
-            creation_date: None,
-            change_date: None,
-            max_string_length: None,
-            activation: Activation::Enabled,
-        }
+        TableExtraction::new(SourceTableName { schema: Some(identifier("sap")), name: identifier("VBAK") })
     }
 
     fn full() -> TableExtraction {

@@ -126,8 +126,6 @@ pub(crate) fn value_in_words(origin: &ParameterOrigin, values: &[String]) -> Str
 #[cfg(test)]
 mod tests {
     use forebay_core::extraction::{ChangeDate, SourceTableName};
-    use forebay_core::id::TableExtractionId;
-    use forebay_core::job::Activation;
     use forebay_core::name::Identifier;
     use forebay_core::parameter::ParameterType;
 
@@ -140,18 +138,9 @@ mod tests {
     fn table(filter: &str, offset_seconds: Option<i64>) -> TableExtraction {
         let column = identifier("AEDAT");
         TableExtraction {
-            id: TableExtractionId::random(),
-            table: SourceTableName { schema: None, name: identifier("VBAK") },
-            target: None,
-            columns: ColumnChoice::All,
-            manual_key: Vec::new(),
-            pseudonymised: Vec::new(),
             filter: Some(filter.to_owned()),
-            delta_filter: None,
-            creation_date: None,
             change_date: offset_seconds.map(|offset_seconds| ChangeDate { column, offset_seconds }),
-            max_string_length: None,
-            activation: Activation::Enabled,
+            ..TableExtraction::new(SourceTableName { schema: None, name: identifier("VBAK") })
         }
     }
 
