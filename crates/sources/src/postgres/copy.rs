@@ -2,14 +2,16 @@
 //! Its form: PostgreSQL's documentation, "COPY", "Binary Format".
 
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use forebay_core::source::{SourceError, SourceErrorKind};
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::stream::Fuse;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_postgres::CopyOutStream;
 
@@ -125,23 +127,17 @@ impl Decoder {
         pulse: &Pulse,
         sender: &Sender,
     ) -> Result<Result<(), Unwanted>, SourceError> {
-        let mut copy = std::pin::pin!(copy);
+        // The driver takes it for an error to be asked again at the end.
+        let mut copy = std::pin::pin!(copy.fuse());
         let doing = format!("reading table {}", self.table);
         self.place = Place::Head;
         loop {
-            let next = async {
-                tokio::select! {
-                    biased;
-                    Some(rows) = taken.next() => Ok(Some(rows)),
-                    end = copy.try_next() => match end {
-                        // The rows come before the end.
-                        Ok(None) => Ok(taken.next().now_or_never().flatten()),
-                        Ok(Some(_)) => Err(self.malformed("rows came another way")),
-                        Err(error) => Err(fault::query(&doing, error)),
-                    },
-                }
-            };
-            let Some(rows) = pulse.watch(&doing, next).await?? else { break };
+            let rows = pulse.watch(&doing, next_rows(taken, copy.as_mut())).await?;
+            let rows = rows.map_err(|unlike| match unlike {
+                Unlike::Failed(error) => fault::query(&doing, error),
+                Unlike::Rows => self.malformed("rows came another way"),
+            })?;
+            let Some(rows) = rows else { break };
             if self.take(&rows, sender).await?.is_err() {
                 return Ok(Err(Unwanted));
             }
@@ -314,6 +310,28 @@ impl Decoder {
     }
 }
 
+/// What a server said other than the end of a stream.
+enum Unlike<E> {
+    Failed(E),
+    Rows,
+}
+
+/// The next rows; `None` when none are left. The end may be seen first, though rows come before it.
+async fn next_rows<E>(
+    taken: &mut Taken,
+    mut copy: Pin<&mut Fuse<impl Stream<Item = Result<Bytes, E>>>>,
+) -> Result<Option<Rows>, Unlike<E>> {
+    tokio::select! {
+        biased;
+        Some(rows) = taken.next() => Ok(Some(rows)),
+        end = copy.try_next() => match end {
+            Ok(None) => Ok(taken.next().now_or_never().flatten()),
+            Ok(Some(_)) => Err(Unlike::Rows),
+            Err(error) => Err(Unlike::Failed(error)),
+        },
+    }
+}
+
 fn number(bytes: &[u8]) -> Option<i32> {
     bytes.first_chunk::<4>().map(|bytes| i32::from_be_bytes(*bytes))
 }
@@ -334,9 +352,13 @@ fn refused(table: &str, field: &Field, refusal: Refusal) -> SourceError {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
     use arrow::array::{Array, Int32Array};
+    use futures::stream;
 
     use super::*;
+    use crate::postgres::tap;
     use crate::postgres::types::Kind;
     use forebay_core::name::Identifier;
 
@@ -368,6 +390,30 @@ mod tests {
             assert!(decoder.take(&Rows::of(&[head, tail]), &sender).await.unwrap().is_ok());
             assert_read(&mut decoder);
         }
+    }
+
+    /// Rows and the end of their stream come between the look for rows and the look for the end.
+    #[tokio::test]
+    async fn rows_are_not_lost_when_the_end_is_seen_first() {
+        let (mut sender, mut taken) = tap::channel();
+        let mut looks = 0;
+        // As the driver: behind the end comes a message that is no part of the stream.
+        let copy = stream::poll_fn(move |_| {
+            looks += 1;
+            if looks > 1 {
+                return Poll::Ready(Some(Err("asked again at the end")));
+            }
+            sender.try_send(Rows::of(&[b"one"])).unwrap();
+            sender.try_send(Rows::of(&[b"two"])).unwrap();
+            Poll::Ready(None)
+        });
+        let mut copy = std::pin::pin!(copy.fuse());
+        let mut came = Vec::new();
+        while let Some(rows) = next_rows(&mut taken, copy.as_mut()).await.ok().unwrap() {
+            let (memory, messages) = rows.messages();
+            came.extend(messages.map(|range| memory[range].to_vec()));
+        }
+        assert_eq!(came, [b"one", b"two"]);
     }
 
     fn assert_read(decoder: &mut Decoder) {
