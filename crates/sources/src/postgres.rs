@@ -79,7 +79,7 @@ impl Source for Postgres {
             Box::pin(async move { catalog::describe(session, &table).await })
         });
         let (session, relation) = described.await?;
-        session.give_back(&self.link);
+        session.keep(self.link.shared());
         Ok(relation.key)
     }
 

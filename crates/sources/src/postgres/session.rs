@@ -85,10 +85,15 @@ impl Session {
         drop(runtime.spawn(async move {
             if self.client.batch_execute("ROLLBACK").await.is_ok() {
                 self.permit = None;
-                self.resting = true;
-                shared.keep(self);
+                self.keep(&shared);
             }
         }));
+    }
+
+    /// Keeps the connection, on which no transaction was begun, for whoever needs one next.
+    pub(super) fn keep(mut self, shared: &Arc<Shared>) {
+        self.resting = true;
+        shared.keep(self);
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -2,12 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::time::Duration;
 
 use forebay_core::connection::{PostgresqlConfig, SslMode};
 use forebay_core::secret::Secret;
 use forebay_core::source::SourceErrorKind;
 
-use super::{config, opened, source};
+use super::{Place, config, name, opened, since, source, whole};
 use crate::postgres_server::{PostgresServer, Setup};
 
 /// What `check` says of settings that do not work.
@@ -169,4 +170,30 @@ async fn until(place: &super::Place, query: &str, expected: &str) {
         assert!(began.elapsed() < std::time::Duration::from_secs(60), "never {expected}: {query}");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
+}
+
+/// Its log is its administrator's: what goes well leaves no warning there.
+#[tokio::test]
+async fn the_server_is_given_nothing_to_warn_of() {
+    let server = PostgresServer::start(Setup::default()).await;
+    let place = Place::at(server.database("unwarned").await).await;
+    place.run("CREATE TABLE t (id int PRIMARY KEY)").await;
+    place.source.check().await.expect("a server that answers");
+    for _ in 0..2 {
+        let found = place.source.discover().await.expect("a list of tables");
+        assert_eq!(place.source.key(&found[0].table).await.expect("a key"), [name("id")]);
+    }
+    let full = place.read(&whole("public.t")).await;
+    place.read(&since(&whole("public.t"), &full.checkpoint)).await;
+    // A connection ends its transaction in its own time.
+    let busy =
+        "SELECT count(*)::text FROM pg_stat_activity WHERE application_name = 'forebay' AND state <> 'idle'";
+    for _ in 0..6000 {
+        if place.say(busy).await == "0" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let log = server.log();
+    assert!(log.contains("ready to accept connections") && !log.contains("WARNING"), "{log}");
 }
