@@ -15,6 +15,7 @@ use forebay_core::execution::Claim;
 use forebay_core::id::DataJobId;
 use forebay_core::warehouse::WarehouseError;
 
+use crate::checkpoints::Checkpoints;
 use crate::error::{failed, internal};
 use crate::names::OWN_SCHEMA;
 use crate::session::Halt;
@@ -30,6 +31,8 @@ pub(crate) struct Shows {
     free: Condvar,
     /// Small loads that wait for their turn, and may be shown in another one's.
     pub(crate) company: Company,
+    /// Written in a turn alone.
+    pub(crate) checkpoints: Checkpoints,
 }
 
 #[derive(Default)]
@@ -46,6 +49,7 @@ pub(crate) struct Turn<'a>(&'a Shows);
 impl Shows {
     /// Reads what the file says, before anything works on it.
     pub(crate) fn read(&self, connection: &Connection) -> Result<(), WarehouseError> {
+        self.checkpoints.open(connection)?;
         let mut statement =
             connection.prepare(&format!("SELECT job, number FROM {OWN_SCHEMA}.claims")).map_err(failed)?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)));

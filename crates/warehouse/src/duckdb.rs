@@ -162,13 +162,13 @@ impl DuckDb {
 #[async_trait]
 impl Warehouse for DuckDb {
     async fn checkpoint(&self, table: &WarehouseTable) -> Result<Option<Checkpoint>, WarehouseError> {
-        let table = table.clone();
-        let work = move |connection: &Connection, _: &Halt| crate::checkpoints::read(connection, &table);
+        let (table, shows) = (table.clone(), Arc::clone(&self.shows));
+        let work = move |connection: &Connection, _: &Halt| shows.checkpoints.read(connection, &table);
         self.session().await?.run(&Stop::never(), work).await
     }
 
     async fn begin_load(&self, load: LoadSpec) -> Result<Box<dyn TableLoad>, WarehouseError> {
-        Ok(Box::new(Load::begin(self.session().await?, load, Arc::clone(&self.shows)).await?))
+        Ok(Box::new(Load::begin(self.session().await?, load, Arc::clone(&self.shows))?))
     }
 
     async fn take_over(&self, claim: Claim) -> Result<(), WarehouseError> {

@@ -190,7 +190,7 @@ fn lock(path: &Path) -> Result<File, WarehouseError> {
 }
 
 /// Makes what Forebay keeps in the file.
-fn prepare(root: &Connection, global: &Identifier) -> Result<(), WarehouseError> {
+pub(crate) fn prepare(root: &Connection, global: &Identifier) -> Result<(), WarehouseError> {
     root.execute_batch(&format!(
         "CREATE SCHEMA IF NOT EXISTS {global}; CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}; \
          CREATE TABLE IF NOT EXISTS {OWN_SCHEMA}.checkpoints(schema_name VARCHAR, table_name VARCHAR, \

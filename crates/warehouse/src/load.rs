@@ -76,19 +76,14 @@ impl Drop for Flow {
 }
 
 impl Load {
-    pub(crate) async fn begin(
-        mut session: Session,
+    pub(crate) fn begin(
+        session: Session,
         mut spec: LoadSpec,
         shows: Arc<Shows>,
     ) -> Result<Self, WarehouseError> {
         check(&mut spec)?;
+        shows.check(spec.claim)?;
         let staging = Staging::of(&spec)?;
-        let (claim, target, turns) = (spec.claim, spec.table.schema.clone(), Arc::clone(&shows));
-        session
-            .run(&Stop::never(), move |connection, halt| {
-                make_schemas(connection, halt, &[target], claim, &turns)
-            })
-            .await?;
         let memory = Arc::clone(&session.instance()?.memory);
         Ok(Self {
             spec,
@@ -152,16 +147,18 @@ impl Load {
         let (sender, receiver) = mpsc::channel::<Piece>(WAITING);
         let coming: Coming = Arc::new(Mutex::new(receiver));
         let staging = self.staging.clone();
+        let (claim, shows) = (self.spec.claim, Arc::clone(&self.shows));
         let flowing = session.instance()?.memory.flow(self.spec.columns.fields().len() + 1);
         let task = tokio::spawn(async move {
             let _flowing = flowing;
             let never = Stop::never();
             let table = staging.clone();
             session
-                .run(&never, move |connection, _| {
+                .run(&never, move |connection, halt| {
                     if mixed {
                         crate::confine::forget_order(connection)?;
                     }
+                    make_schemas(connection, halt, std::slice::from_ref(&table.table.schema), claim, &shows)?;
                     run(connection, "BEGIN TRANSACTION")?;
                     table.make(connection)
                 })

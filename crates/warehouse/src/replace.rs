@@ -5,7 +5,6 @@ use forebay_core::warehouse::{LoadReport, WarehouseError, WarehouseErrorKind, Wa
 
 use crate::catalog::{Found, find};
 use crate::error::failed;
-use crate::feed::Piece;
 use crate::names::qualified;
 use crate::session::Halt;
 use crate::show::{Staged, all_staged, count_rows, is_view, roll_back, run};
@@ -36,7 +35,7 @@ pub(crate) fn replace(
     before: Option<u64>,
 ) -> Result<LoadReport, WarehouseError> {
     let replaced = match &load.waiting {
-        Some(rows) => fill_anew(connection, load, rows),
+        Some(rows) => load.staging.make_target(connection, rows.clone()),
         None => take_place(connection, load, before.is_some()),
     };
     let after = replaced.map_err(|error| unless_a_view(connection, halt, load, error))?;
@@ -51,11 +50,6 @@ pub(crate) fn replace(
         rows_after: after,
         changes: Vec::new(),
     })
-}
-
-/// Makes the target of rows that wait in memory.
-fn fill_anew(connection: &Connection, load: &Staged, rows: &Piece) -> Result<u64, WarehouseError> {
-    load.staging.make_target(connection)?.fill(connection, rows.clone(), None)
 }
 
 /// Lets the staging table become the target.

@@ -10,6 +10,7 @@ use forebay_core::warehouse::{
 };
 
 use crate::catalog::{Column, Found, describe, find, is_table};
+use crate::checkpoints::Checkpoints;
 use crate::claims::Shows;
 use crate::drift::evolve;
 use crate::error::{committed_all_the_same, failed, internal, invalid};
@@ -79,18 +80,31 @@ fn show_once(
     let to = &staged.spec.table;
     let report = if staged.spec.mode.only_replaces() {
         let before = rows_before(connection, to)?;
-        run(connection, "BEGIN TRANSACTION")?;
+        begin(connection, [&to.schema])?;
         replace(connection, halt, staged, before)?
     } else {
         let known = is_table(connection, to)?;
-        run(connection, "BEGIN TRANSACTION")?;
+        begin(connection, [&to.schema])?;
         meet(connection, halt, staged, known)?
     };
-    record(connection, staged, &report)?;
+    record(connection, &shows.checkpoints, staged, &report)?;
     forebay_core::fault::point("show.before_commit");
     commit(connection, halt)?;
     forebay_core::fault::point("show.after_commit");
     Ok(report)
+}
+
+/// Begins to show rows in these schemas, and makes those that are missing. In a turn: two who make the same one at a
+/// time would be in conflict.
+pub(crate) fn begin<'a>(
+    connection: &Connection,
+    schemas: impl IntoIterator<Item = &'a Identifier>,
+) -> Result<(), WarehouseError> {
+    run(connection, "BEGIN TRANSACTION")?;
+    for schema in schemas {
+        run(connection, &format!("CREATE SCHEMA IF NOT EXISTS {}", schema.quoted()))?;
+    }
+    Ok(())
 }
 
 /// Lets the rows meet those of their table. `known`: it was there a moment before.
@@ -185,16 +199,21 @@ pub(crate) fn add_up(load: &Staged, report: &LoadReport) -> Result<(), Warehouse
 }
 
 /// Writes down what became of a load, in its transaction, once its numbers add up.
-fn record(connection: &Connection, load: &Staged, report: &LoadReport) -> Result<(), WarehouseError> {
+fn record(
+    connection: &Connection,
+    checkpoints: &Checkpoints,
+    load: &Staged,
+    report: &LoadReport,
+) -> Result<(), WarehouseError> {
     add_up(load, report)?;
     match &load.spec.mode {
         WriteMode::Replace | WriteMode::Append | WriteMode::Merge { .. } => {
-            crate::checkpoints::write(connection, [(&load.spec.table, &load.checkpoint)])?;
+            checkpoints.write(connection, [(&load.spec.table, &load.checkpoint)])?;
         }
         WriteMode::Patch(patch) => {
             if patch.onto == Onto::Nothing {
                 // The rows that it spoke for are gone.
-                crate::checkpoints::remove(connection, &load.spec.table)?;
+                checkpoints.remove(connection, &load.spec.table)?;
             }
             crate::patches::write(connection, load.spec.claim, &load.spec.table, report)?;
         }

@@ -30,7 +30,8 @@ pub(crate) struct Staging {
     seen: SchemaRef,
     /// The same with the types that the values travel in.
     sent: SchemaRef,
-    columns: Vec<String>,
+    /// Each column's name, quoted, and the type that the engine keeps it as.
+    columns: Vec<(String, String)>,
     changed_at: i64,
 }
 
@@ -54,7 +55,7 @@ impl Staging {
                 let (table, column, kind) = (&spec.table.name, field.name(), field.data_type());
                 invalid(format!("{table}.{column}: the type {kind} cannot be kept; leave the column out"))
             })?;
-            columns.push(format!("{} {kind}", quote(field.name())));
+            columns.push((quote(field.name()), kind));
             let kind = match field.data_type() {
                 // A column in which nothing was ever said, and one that is read from text.
                 DataType::Null | DataType::Interval(_) => DataType::Utf8,
@@ -63,7 +64,6 @@ impl Staging {
             sent.push(Field::new(field.name(), carrier(&kind), true));
             seen.push(Field::new(field.name(), kind, true));
         }
-        columns.push(format!("{CHANGE_DATE_COLUMN} TIMESTAMP"));
         Ok(Self {
             table: WarehouseTable { schema, name: named("staging", &name)? },
             target: spec.table.clone(),
@@ -75,14 +75,23 @@ impl Staging {
     }
 
     pub(crate) fn make(&self, connection: &Connection) -> Result<(), WarehouseError> {
-        run(connection, &format!("CREATE TABLE {} ({})", qualified(&self.table), self.columns.join(", ")))
+        let columns: String = self.columns.iter().map(|(name, kind)| format!("{name} {kind}, ")).collect();
+        let table = qualified(&self.table);
+        run(connection, &format!("CREATE TABLE {table} ({columns}{CHANGE_DATE_COLUMN} TIMESTAMP)"))
     }
 
-    /// Makes the target anew, with no rows, and lets [`Self::fill`] fill it.
-    pub(crate) fn make_target(&self, connection: &Connection) -> Result<Self, WarehouseError> {
-        let (table, columns) = (qualified(&self.target), self.columns.join(", "));
-        run(connection, &format!("CREATE OR REPLACE TABLE {table} ({columns})"))?;
-        Ok(Self { table: self.target.clone(), ..self.clone() })
+    /// Makes the target anew of one piece, in its order: as [`Self::make`] and [`Self::fill`], in one statement.
+    /// Says how many rows came.
+    pub(crate) fn make_target(&self, connection: &Connection, rows: Piece) -> Result<u64, WarehouseError> {
+        let feed = Feed::new(Arc::clone(&self.seen), rows, None);
+        let columns: String =
+            self.columns.iter().map(|(name, kind)| format!("{name}::{kind} AS {name}, ")).collect();
+        let (table, from, changed_at) = (qualified(&self.target), feed.sql(), self.changed_at);
+        let made = format!(
+            "CREATE OR REPLACE TABLE {table} AS \
+             SELECT {columns}make_timestamp({changed_at}) AS {CHANGE_DATE_COLUMN} FROM {from}"
+        );
+        self.all_taken(&feed, change(connection, &made)?)
     }
 
     /// Adds a piece, and those that come meanwhile. Rows of one piece stay in their order; pieces do not.
@@ -96,13 +105,17 @@ impl Staging {
         let feed = Feed::new(Arc::clone(&self.seen), first, coming);
         let (table, from, changed_at) = (qualified(&self.table), feed.sql(), self.changed_at);
         let insert = format!("INSERT INTO {table} SELECT *, make_timestamp({changed_at}) FROM {from}");
-        let added = change(connection, &insert)?;
+        self.all_taken(&feed, change(connection, &insert)?)
+    }
+
+    /// As many rows must be added as were handed over.
+    fn all_taken(&self, feed: &Feed, added: u64) -> Result<u64, WarehouseError> {
         let rows = feed.handed_over();
-        if added != rows as u64 {
-            let name = &self.target.name;
-            return Err(internal(format!("{name}: {rows} rows were handed over and {added} were taken")));
+        if added == rows as u64 {
+            return Ok(added);
         }
-        Ok(added)
+        let name = &self.target.name;
+        Err(internal(format!("{name}: {rows} rows were handed over and {added} were taken")))
     }
 
     /// A batch as [`Self::fill`] takes it.

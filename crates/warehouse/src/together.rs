@@ -5,16 +5,18 @@
 //! What fails together is done again by each load alone, so that one that cannot be shown costs no other, and each
 //! has its own error.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use duckdb::Connection;
+use forebay_core::name::Identifier;
 use forebay_core::warehouse::{LoadReport, WarehouseError, WriteMode};
 
-use crate::checkpoints;
+use crate::checkpoints::Checkpoints;
 use crate::claims::Shows;
 use crate::replace::{replace, rows_before};
 use crate::session::Halt;
-use crate::show::{Staged, add_up, commit, roll_back, run, show};
+use crate::show::{Staged, add_up, begin, commit, roll_back, show};
 
 /// The most loads that are shown together.
 const MOST: usize = 64;
@@ -122,7 +124,7 @@ fn lead(connection: &Connection, halt: &Halt, shows: &Shows, leader: &Arc<Member
         return;
     }
     let loads: Vec<&Staged> = group.0.iter().map(|member| &member.staged).collect();
-    match show_all(connection, halt, &loads) {
+    match show_all(connection, halt, &shows.checkpoints, &loads) {
         Ok(reports) => {
             for (member, report) in group.0.iter().zip(reports) {
                 *lock(&member.end) = Some(End::Shown(report));
@@ -139,11 +141,13 @@ fn lead(connection: &Connection, halt: &Halt, shows: &Shows, leader: &Arc<Member
 fn show_all(
     connection: &Connection,
     halt: &Halt,
+    checkpoints: &Checkpoints,
     loads: &[&Staged],
 ) -> Result<Vec<LoadReport>, WarehouseError> {
     let before: Vec<Option<u64>> =
         loads.iter().map(|load| rows_before(connection, &load.spec.table)).collect::<Result<_, _>>()?;
-    run(connection, "BEGIN TRANSACTION")?;
+    let schemas: BTreeSet<&Identifier> = loads.iter().map(|load| &load.spec.table.schema).collect();
+    begin(connection, schemas)?;
     let mut reports = Vec::with_capacity(loads.len());
     for (load, before) in loads.iter().zip(before) {
         halt.check()?;
@@ -151,7 +155,7 @@ fn show_all(
         add_up(load, &report)?;
         reports.push(report);
     }
-    checkpoints::write(connection, loads.iter().map(|load| (&load.spec.table, &load.checkpoint)))?;
+    checkpoints.write(connection, loads.iter().map(|load| (&load.spec.table, &load.checkpoint)))?;
     forebay_core::fault::point("show.before_commit");
     commit(connection, halt)?;
     forebay_core::fault::point("show.after_commit");
