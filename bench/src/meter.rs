@@ -51,6 +51,8 @@ impl Meter {
     }
 
     fn begin(server: Option<u32>, source: Option<u32>) -> Self {
+        // What was written before is on the disk: no commit waits for it now.
+        rustix::fs::sync();
         Self {
             server,
             source,
