@@ -38,16 +38,21 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Whether a table may have one. One that has is mostly there.
+    pub(crate) fn may_have(&self, table: &WarehouseTable) -> bool {
+        self.known().contains(&named(table))
+    }
+
     /// The checkpoint of a table; `None` when the table is missing or none was ever written. Not in a transaction.
     pub(crate) fn read(
         &self,
         connection: &Connection,
         table: &WarehouseTable,
     ) -> Result<Option<Checkpoint>, WarehouseError> {
-        let (schema, name) = named(table);
-        if !self.known().contains(&(schema.clone(), name.clone())) {
+        if !self.may_have(table) {
             return Ok(None);
         }
+        let (schema, name) = named(table);
         let kept = format!(
             "SELECT checkpoint FROM {OWN_SCHEMA}.checkpoints WHERE schema_name = ? AND table_name = ?"
         );

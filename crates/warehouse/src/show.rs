@@ -79,7 +79,7 @@ fn show_once(
     let _turn = shows.turn_of(staged.spec.claim, halt)?;
     let to = &staged.spec.table;
     let report = if staged.spec.mode.only_replaces() {
-        let before = rows_before(connection, to)?;
+        let before = rows_before(connection, &shows.checkpoints, staged)?;
         begin(connection, [&to.schema])?;
         replace(connection, halt, staged, before)?
     } else {
@@ -115,8 +115,7 @@ fn meet(
     known: bool,
 ) -> Result<LoadReport, WarehouseError> {
     if let Some(rows) = &load.waiting {
-        load.staging.make(connection)?;
-        load.staging.fill(connection, rows.clone(), None)?;
+        load.staging.make_of(connection, rows.clone())?;
     }
     match &load.spec.mode {
         WriteMode::Patch(patch) => apply(connection, halt, load, patch),

@@ -80,18 +80,41 @@ impl Staging {
         run(connection, &format!("CREATE TABLE {table} ({columns}{CHANGE_DATE_COLUMN} TIMESTAMP)"))
     }
 
-    /// Makes the target anew of one piece, in its order: as [`Self::make`] and [`Self::fill`], in one statement.
-    /// Says how many rows came.
+    /// As [`Self::make`] and [`Self::fill`] with one piece, in one statement. Says how many rows came.
+    pub(crate) fn make_of(&self, connection: &Connection, rows: Piece) -> Result<u64, WarehouseError> {
+        self.create(connection, "CREATE TABLE", &self.table, rows)
+    }
+
+    /// Makes the target itself of one piece when it is missing. Says how many rows came: none when it is there.
+    pub(crate) fn make_missing_target(
+        &self,
+        connection: &Connection,
+        rows: Piece,
+    ) -> Result<u64, WarehouseError> {
+        self.create(connection, "CREATE TABLE IF NOT EXISTS", &self.target, rows)
+    }
+
+    /// Makes the target itself anew of one piece. Says how many rows came.
     pub(crate) fn make_target(&self, connection: &Connection, rows: Piece) -> Result<u64, WarehouseError> {
+        self.create(connection, "CREATE OR REPLACE TABLE", &self.target, rows)
+    }
+
+    fn create(
+        &self,
+        connection: &Connection,
+        create: &str,
+        table: &WarehouseTable,
+        rows: Piece,
+    ) -> Result<u64, WarehouseError> {
         let feed = Feed::new(Arc::clone(&self.seen), rows, None);
         let columns: String =
             self.columns.iter().map(|(name, kind)| format!("{name}::{kind} AS {name}, ")).collect();
-        let (table, from, changed_at) = (qualified(&self.target), feed.sql(), self.changed_at);
-        let made = format!(
-            "CREATE OR REPLACE TABLE {table} AS \
+        let (table, from, changed_at) = (qualified(table), feed.sql(), self.changed_at);
+        let sql = format!(
+            "{create} {table} AS \
              SELECT {columns}make_timestamp({changed_at}) AS {CHANGE_DATE_COLUMN} FROM {from}"
         );
-        self.all_taken(&feed, change(connection, &made)?)
+        self.all_taken(&feed, change(connection, &sql)?)
     }
 
     /// Adds a piece, and those that come meanwhile. Rows of one piece stay in their order; pieces do not.

@@ -145,7 +145,7 @@ fn show_all(
     loads: &[&Staged],
 ) -> Result<Vec<LoadReport>, WarehouseError> {
     let before: Vec<Option<u64>> =
-        loads.iter().map(|load| rows_before(connection, &load.spec.table)).collect::<Result<_, _>>()?;
+        loads.iter().map(|load| rows_before(connection, checkpoints, load)).collect::<Result<_, _>>()?;
     let schemas: BTreeSet<&Identifier> = loads.iter().map(|load| &load.spec.table.schema).collect();
     begin(connection, schemas)?;
     let mut reports = Vec::with_capacity(loads.len());
