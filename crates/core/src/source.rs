@@ -66,6 +66,12 @@ pub trait Snapshot: Send + Sync {
         Ok(vec![0; tables.len()])
     }
 
+    /// Whether what is known by now shows that a delta finds a table as it was: nobody is asked. `false` does not say
+    /// that anything changed.
+    fn is_unchanged(&self, _request: &ReadRequest) -> bool {
+        false
+    }
+
     /// Opens one table. Its columns and key are known on return; rows follow in bounded batches.
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError>;
 

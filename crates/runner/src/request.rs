@@ -36,10 +36,15 @@ impl Extraction<'_> {
                     self.report.info("TABLE_FIRST_LOAD", text).await;
                 }
                 Some(since) => {
-                    if key.is_empty() {
+                    request.delta = Some(self.delta(table, since.clone())?);
+                    // Of what is as it was nothing is asked, and so no key.
+                    if key.is_empty() && !self.snapshot.is_unchanged(&request) {
                         key = self.source_key(table).await?;
                     }
-                    request.delta = Some(self.delta(table, since.clone(), &key)?);
+                    // With a key, rows that are read again do no harm.
+                    if let Some(delta) = request.delta.as_mut().filter(|_| !key.is_empty()) {
+                        delta.repeats = Repeats::Harmless;
+                    }
                 }
             }
         }
@@ -83,18 +88,13 @@ impl Extraction<'_> {
         Ok(Some(filled).filter(|text| !text.trim().is_empty()))
     }
 
-    /// What a delta read asks for beyond that. With a key, rows that are read again do no harm.
-    fn delta(
-        &self,
-        table: &TableExtraction,
-        since: Checkpoint,
-        key: &[Identifier],
-    ) -> Result<DeltaRequest, String> {
+    /// What a delta read of a table without a key asks for beyond that.
+    fn delta(&self, table: &TableExtraction, since: Checkpoint) -> Result<DeltaRequest, String> {
         Ok(DeltaRequest {
             since,
             filter: self.condition("the delta filter", table.delta_filter.as_deref())?,
             offset_seconds: table.change_date.as_ref().map_or(0, |change| change.offset_seconds),
-            repeats: if key.is_empty() { Repeats::Avoid } else { Repeats::Harmless },
+            repeats: Repeats::Avoid,
         })
     }
 }

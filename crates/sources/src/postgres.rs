@@ -119,6 +119,11 @@ impl Snapshot for Exported {
         catalog::sizes(session, tables).await
     }
 
+    fn is_unchanged(&self, request: &ReadRequest) -> bool {
+        let since = request.delta.as_ref().and_then(|delta| Position::of(&delta.since));
+        since.is_some_and(|since| since.holds(&self.moment, request))
+    }
+
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
         if self.is_unchanged(request) {
             return Ok(TableReader::Unchanged);
@@ -149,12 +154,6 @@ struct Planned<'a> {
 }
 
 impl Exported {
-    /// Whether the snapshot alone shows that the table is as it was.
-    fn is_unchanged(&self, request: &ReadRequest) -> bool {
-        let since = request.delta.as_ref().and_then(|delta| Position::of(&delta.since));
-        since.is_some_and(|since| since.holds(&self.moment, request))
-    }
-
     /// Decides what is asked for. It holds the relation as it is, and lets the server look at each condition.
     async fn planned<'a>(
         &'a self,

@@ -118,6 +118,11 @@ async fn an_unchanged_table_is_not_read_and_its_step_is_skipped() {
         [(Status::Success, "0 tables loaded, 0 rows; 1 table unchanged".to_owned())]
     );
     assert_eq!(house.rows("orders"), before);
+    // Its key is asked for when something may have changed.
+    assert_eq!(house.source.discoveries(), 0);
+    house.source.rows("orders", Rows::changes(orders(&[(3, "new", 30)])));
+    assert_eq!(house.delta(&[with_cursor("orders")]).await.outcome, Outcome::Succeeded);
+    assert_eq!(house.source.discoveries(), 1);
 }
 
 #[tokio::test]

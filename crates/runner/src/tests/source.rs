@@ -107,6 +107,7 @@ struct State {
     refuses_snapshots: Mutex<Option<&'static str>>,
     refuses_next: AtomicUsize,
     snapshots: AtomicUsize,
+    discoveries: AtomicUsize,
     open: AtomicUsize,
     most_open: AtomicUsize,
     hanging: Notify,
@@ -144,6 +145,11 @@ impl FakeSource {
         self.0.snapshots.load(Ordering::SeqCst)
     }
 
+    /// How often tables and their keys were asked for.
+    pub(super) fn discoveries(&self) -> usize {
+        self.0.discoveries.load(Ordering::SeqCst)
+    }
+
     /// The most tables that were open at one time.
     pub(super) fn most_open(&self) -> usize {
         self.0.most_open.load(Ordering::SeqCst)
@@ -167,6 +173,7 @@ impl Source for FakeSource {
     }
 
     async fn discover(&self) -> Result<Vec<SourceTable>, SourceError> {
+        self.0.discoveries.fetch_add(1, Ordering::SeqCst);
         Ok(self.0.offered.lock().unwrap().clone())
     }
 
@@ -185,6 +192,13 @@ impl Source for FakeSource {
 
 #[async_trait]
 impl Snapshot for FakeSource {
+    /// When the next answer says so.
+    fn is_unchanged(&self, request: &ReadRequest) -> bool {
+        let answers = self.0.answers.lock().unwrap();
+        let next = answers.get(request.table.name.as_str()).and_then(VecDeque::front);
+        request.delta.is_some() && matches!(next, Some(Answer::Unchanged))
+    }
+
     async fn read(&self, request: &ReadRequest) -> Result<TableReader, SourceError> {
         self.0.reads.lock().unwrap().push(request.clone());
         let answer =

@@ -91,9 +91,17 @@ impl Place {
     /// The same; `None` when the table is said to be unchanged.
     async fn read_or_unchanged(&self, request: &ReadRequest) -> Option<Read> {
         let snapshot = self.source.snapshot().await.expect("a snapshot");
+        let known = snapshot.is_unchanged(request);
         match snapshot.read(request).await.expect("a table that can be read") {
-            TableReader::Rows(rows) => Some(collect(rows).await.expect("rows that can be read")),
-            TableReader::Unchanged => None,
+            TableReader::Rows(rows) => {
+                assert!(!known, "{request:?}");
+                Some(collect(rows).await.expect("rows that can be read"))
+            }
+            TableReader::Unchanged => {
+                // A name without a schema may mean another table by now.
+                assert_eq!(known, request.table.schema.is_some(), "{request:?}");
+                None
+            }
         }
     }
 
