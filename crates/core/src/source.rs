@@ -66,8 +66,8 @@ pub trait Snapshot: Send + Sync {
         Ok(vec![0; tables.len()])
     }
 
-    /// Whether what is known by now shows that a delta finds a table as it was: nobody is asked. `false` does not say
-    /// that anything changed.
+    /// Whether what is known by now shows that a read of the request gives [`TableReader::Unchanged`], whichever
+    /// [`Repeats`] it says: nobody is asked. `false` does not say that anything changed.
     fn is_unchanged(&self, _request: &ReadRequest) -> bool {
         false
     }

@@ -169,13 +169,15 @@ impl Read {
     }
 }
 
-/// Reads in a snapshot of its own; `None` when the table is unchanged.
+/// Reads in a snapshot of its own; `None` when the table is unchanged. What is known to be unchanged must be.
 async fn read_or_unchanged(fixture: &dyn SourceFixture, request: &ReadRequest) -> Option<Read> {
     let source = fixture.source();
     let snapshot = source.snapshot().await.unwrap_or_else(|error| panic!("a snapshot is opened: {error}"));
+    let known = snapshot.is_unchanged(request);
     match snapshot.read(request).await.unwrap_or_else(|error| panic!("{request:?} is read: {error}")) {
         TableReader::Unchanged => None,
         TableReader::Rows(rows) => {
+            assert!(!known, "{request:?} was said to be unchanged");
             Some(collected(rows).await.unwrap_or_else(|error| panic!("{request:?}: {error}")))
         }
     }
